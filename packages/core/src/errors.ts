@@ -1,0 +1,82 @@
+/**
+ * Every failure that a user can meet has one of these codes. They are stable: scripts and the gateway's
+ * problem documents (RFC 9457) rely on them, so a code is added, never renamed.
+ */
+export type ErrorCode =
+  | 'ANCHOR_CHAIN_NOT_TRUSTED'
+  | 'ANCHOR_PROOF_INVALID'
+  | 'ARGUMENT_INVALID'
+  | 'BATCH_OUT_OF_ORDER'
+  | 'BATCH_REPLAYED'
+  | 'BUNDLE_MALFORMED'
+  | 'CANDLE_MALFORMED'
+  | 'CANONICAL_JSON_INVALID'
+  | 'CHAIN_UNAVAILABLE'
+  | 'CHECKPOINT_MALFORMED'
+  | 'CONSISTENCY_PROOF_INVALID'
+  | 'CONTRACT_INVALID'
+  | 'DATA_DIR_IN_USE'
+  | 'DATA_DIR_UNWRITABLE'
+  | 'DECIMAL_INVALID'
+  | 'DECISION_NOT_ACCEPTED'
+  | 'DERIVATION_MISMATCH'
+  | 'DID_INVALID'
+  | 'ENCODING_INVALID'
+  | 'ENTRY_TOO_LARGE'
+  | 'ENVELOPE_MALFORMED'
+  | 'INCLUSION_PROOF_INVALID'
+  | 'KEY_INVALID'
+  | 'LEDGER_BUSY'
+  | 'LEDGER_CORRUPT'
+  | 'LEDGER_STOPPED'
+  | 'LEVEL_TOO_LOW'
+  | 'NOTE_MALFORMED'
+  | 'NOTE_SIGNATURE_INVALID'
+  | 'NOTE_UNSIGNED'
+  | 'NOT_FOUND'
+  | 'PAYLOAD_MISMATCH'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'POLICY_MALFORMED'
+  | 'PORT_IN_USE'
+  | 'PROOF_PENDING'
+  | 'PROVIDER_UNKNOWN'
+  | 'QUORUM_NOT_REACHED'
+  | 'RECORDING_INVALID'
+  | 'RECORDING_NOT_FOUND'
+  | 'REQUEST_INVALID'
+  | 'RPC_UNAVAILABLE'
+  | 'SIGNATURE_INVALID'
+  | 'SIGNER_NOT_TRUSTED'
+  | 'SOURCE_UNREACHABLE'
+  | 'STATEMENT_MALFORMED'
+  | 'STORAGE_FAILED'
+  | 'TILE_CONFLICT'
+  | 'TILE_INVALID'
+  | 'WITNESS_REFUSED'
+  | 'WITNESS_UNAVAILABLE';
+
+/**
+ * An error that says what was wrong, and what to do next.
+ *
+ * @example
+ * throw new AssayError('PORT_IN_USE', 'port 4600 is taken', { next: 'choose another with --port' });
+ */
+export class AssayError extends Error {
+  readonly code: ErrorCode;
+  /** One sentence for the person who reads the error: what to try now. */
+  readonly next: string | undefined;
+  /** Machine-readable particulars (expected, got, path …); never secrets. */
+  readonly detail: Record<string, unknown> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { next?: string; detail?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'AssayError';
+    this.code = code;
+    this.next = options.next;
+    this.detail = options.detail;
+  }
+}

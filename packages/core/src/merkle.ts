@@ -1,0 +1,257 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesEqual } from './encoding.ts';
+import { AssayError, type ErrorCode } from './errors.ts';
+
+/** RFC 6962 section 2.1: the hash of the empty tree is SHA-256 of nothing. */
+export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array());
+
+/** Longest path in a tree of 2^53 leaves; also the bound of tlog-witness (63) for a consistency proof. */
+const MAX_PATH = 63;
+
+/** Leaf hash SHA-256(0x00 ‖ entry). The prefix keeps leaves and nodes apart (RFC 6962 section 2.1). */
+export function leafHash(entry: Uint8Array): Uint8Array {
+  const input = new Uint8Array(entry.length + 1);
+  input.set(entry, 1);
+  return sha256(input);
+}
+
+/** Interior node SHA-256(0x01 ‖ left ‖ right). */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const input = new Uint8Array(65);
+  input[0] = 1;
+  input.set(left, 1);
+  input.set(right, 33);
+  return sha256(input);
+}
+
+/**
+ * Root of a list of leaf hashes (MTH of RFC 6962 section 2.1).
+ *
+ * @example
+ * merkleRoot(rows.map((row) => leafHash(rowBytes(row))));
+ */
+export function merkleRoot(leafHashes: readonly Uint8Array[]): Uint8Array {
+  if (leafHashes.length === 0) return EMPTY_ROOT;
+  // Pairing level by level, an odd last node moving up as it is, gives the same tree as MTH's splits.
+  let level = leafHashes.slice();
+  while (level.length > 1) {
+    const above: Uint8Array[] = [];
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i]!, level[i + 1]!));
+    if (level.length % 2 === 1) above.push(level.at(-1)!);
+    level = above;
+  }
+  return level[0]!;
+}
+
+/** Inclusion path of one leaf of a small tree held in memory (PATH of RFC 6962 section 2.1.1), leaf's sibling first. */
+export function inclusionPath(leafHashes: readonly Uint8Array[], index: number): Uint8Array[] {
+  if (!(Number.isSafeInteger(index) && index >= 0 && index < leafHashes.length)) {
+    throw new RangeError(`expected an index below ${leafHashes.length}, got ${index}`);
+  }
+  const path: Uint8Array[] = [];
+  let level = leafHashes.slice();
+  for (let at = index; level.length > 1; at >>= 1) {
+    const sibling = level[at ^ 1];
+    if (sibling) path.push(sibling);
+    const above: Uint8Array[] = [];
+    for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i]!, level[i + 1]!));
+    if (level.length % 2 === 1) above.push(level.at(-1)!);
+    level = above;
+  }
+  return path;
+}
+
+/**
+ * Root that an inclusion path leads to (RFC 9162 section 2.1.3.2).
+ *
+ * @throws INCLUSION_PROOF_INVALID when the index lies outside the tree or the path has the wrong length.
+ */
+export function rootFromInclusion(proof: {
+  leafHash: Uint8Array;
+  index: number;
+  size: number;
+  path: readonly Uint8Array[];
+}): Uint8Array {
+  const { index, size, path } = proof;
+  const invalid = fails('INCLUSION_PROOF_INVALID');
+  if (!isSize(index) || !isSize(size) || index >= size)
+    invalid(`index ${index} is not below the size ${size}`);
+  checkHashes([proof.leafHash, ...path], invalid);
+  // Sizes reach 2^53, beyond 32-bit operators: halve with division.
+  let node = index;
+  let last = size - 1;
+  let hash = proof.leafHash;
+  for (const sibling of path) {
+    if (last === 0) invalid(`the path is longer than the tree of ${size} needs`);
+    if (node % 2 === 1 || node === last) {
+      hash = nodeHash(sibling, hash);
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2;
+        last = Math.floor(last / 2);
+      }
+    } else {
+      hash = nodeHash(hash, sibling);
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  if (last !== 0) invalid(`the path is shorter than the tree of ${size} needs`);
+  return hash;
+}
+
+/**
+ * Checks that a leaf is in a tree.
+ *
+ * @throws INCLUSION_PROOF_INVALID
+ * @example
+ * verifyInclusion({ leafHash: leafHash(entry), index: 7, size: 20, path, root });
+ */
+export function verifyInclusion(proof: {
+  leafHash: Uint8Array;
+  index: number;
+  size: number;
+  path: readonly Uint8Array[];
+  root: Uint8Array;
+}): void {
+  if (!bytesEqual(rootFromInclusion(proof), proof.root)) {
+    fails('INCLUSION_PROOF_INVALID')('the path leads to another root');
+  }
+}
+
+/**
+ * Checks that a tree extends an older one (RFC 9162 section 2.1.4.2). Size 0 is consistent with every tree
+ * and takes an empty path.
+ *
+ * @throws CONSISTENCY_PROOF_INVALID
+ */
+export function verifyConsistency(proof: {
+  oldSize: number;
+  oldRoot: Uint8Array;
+  newSize: number;
+  newRoot: Uint8Array;
+  path: readonly Uint8Array[];
+}): void {
+  const { oldSize, oldRoot, newSize, newRoot, path } = proof;
+  const invalid = fails('CONSISTENCY_PROOF_INVALID');
+  if (!isSize(oldSize) || !isSize(newSize) || oldSize > newSize) {
+    invalid(`the old size ${oldSize} is not at most the new size ${newSize}`);
+  }
+  checkHashes([oldRoot, newRoot, ...path], invalid);
+  if (oldSize === 0 || oldSize === newSize) {
+    if (path.length > 0)
+      invalid(`expected an empty path between sizes ${oldSize} and ${newSize}, got ${path.length} hashes`);
+    const expected = oldSize === 0 ? EMPTY_ROOT : newRoot;
+    if (!bytesEqual(oldRoot, expected)) invalid(`the roots at size ${oldSize} differ`);
+    if (newSize === 0 && !bytesEqual(newRoot, EMPTY_ROOT))
+      invalid('the root at size 0 is not that of the empty tree');
+    return;
+  }
+  if (path.length === 0) invalid('the path is empty');
+  let node = oldSize - 1;
+  let last = newSize - 1;
+  while (node % 2 === 1) {
+    node = (node - 1) / 2;
+    last = Math.floor(last / 2);
+  }
+  // A power of two is a complete subtree, so the old root itself begins the path.
+  const [first, rest] = node === 0 ? [oldRoot, path] : [path[0]!, path.slice(1)];
+  let oldHash = first;
+  let newHash = first;
+  for (const sibling of rest) {
+    if (last === 0) invalid('the path is too long');
+    if (node % 2 === 1 || node === last) {
+      oldHash = nodeHash(sibling, oldHash);
+      newHash = nodeHash(sibling, newHash);
+      while (node % 2 === 0 && node !== 0) {
+        node /= 2;
+        last = Math.floor(last / 2);
+      }
+    } else {
+      newHash = nodeHash(newHash, sibling);
+    }
+    node = Math.floor(node / 2);
+    last = Math.floor(last / 2);
+  }
+  if (last !== 0) invalid('the path is too short');
+  if (!bytesEqual(oldHash, oldRoot)) invalid('the path does not lead to the old root');
+  if (!bytesEqual(newHash, newRoot)) invalid('the path does not lead to the new root');
+}
+
+/** Reads the hash of the complete subtree of 2^level leaves that begins at leaf index·2^level. */
+export type HashReader = (level: number, index: number) => Promise<Uint8Array>;
+
+/** Root of the first `size` leaves, from complete-subtree hashes. */
+export async function rootOf(size: number, read: HashReader): Promise<Uint8Array> {
+  return size === 0 ? EMPTY_ROOT : subtree(0, size, read);
+}
+
+/** Inclusion path of leaf `index` in the tree of `size`, leaf's sibling first (RFC 6962 section 2.1.1). */
+export async function proveInclusion(index: number, size: number, read: HashReader): Promise<Uint8Array[]> {
+  if (!isSize(index) || !isSize(size) || index >= size) {
+    throw new RangeError(`expected an index below ${size}, got ${index}`);
+  }
+  return pathWithin(index, 0, size, read);
+}
+
+/** Consistency path between two sizes of one tree (RFC 6962 section 2.1.2). */
+export async function proveConsistency(
+  oldSize: number,
+  newSize: number,
+  read: HashReader,
+): Promise<Uint8Array[]> {
+  if (!isSize(oldSize) || !isSize(newSize) || oldSize > newSize) {
+    throw new RangeError(`expected the old size to be at most ${newSize}, got ${oldSize}`);
+  }
+  return oldSize === 0 || oldSize === newSize ? [] : subproof(oldSize, 0, newSize, true, read);
+}
+
+async function pathWithin(index: number, from: number, to: number, read: HashReader): Promise<Uint8Array[]> {
+  if (to - from === 1) return [];
+  const middle = from + splitOf(to - from);
+  return index < middle
+    ? [...(await pathWithin(index, from, middle, read)), await subtree(middle, to, read)]
+    : [...(await pathWithin(index, middle, to, read)), await subtree(from, middle, read)];
+}
+
+async function subproof(
+  m: number,
+  from: number,
+  to: number,
+  whole: boolean,
+  read: HashReader,
+): Promise<Uint8Array[]> {
+  if (m === to) return whole ? [] : [await subtree(from, to, read)];
+  const middle = from + splitOf(to - from);
+  return m <= middle
+    ? [...(await subproof(m, from, middle, whole, read)), await subtree(middle, to, read)]
+    : [...(await subproof(m, middle, to, false, read)), await subtree(from, middle, read)];
+}
+
+async function subtree(from: number, to: number, read: HashReader): Promise<Uint8Array> {
+  const level = Math.log2(to - from);
+  if (Number.isInteger(level)) return read(level, from / 2 ** level);
+  const middle = from + splitOf(to - from);
+  return nodeHash(await subtree(from, middle, read), await subtree(middle, to, read));
+}
+
+/** The largest power of two below n (k of RFC 6962 section 2.1). */
+function splitOf(n: number): number {
+  let k = 1;
+  while (k * 2 < n) k *= 2;
+  return k;
+}
+
+function isSize(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function fails(code: ErrorCode): (message: string) => never {
+  return (message) => {
+    throw new AssayError(code, message);
+  };
+}
+
+function checkHashes(hashes: readonly Uint8Array[], invalid: (message: string) => never): void {
+  if (hashes.length > MAX_PATH + 2) invalid(`expected at most ${MAX_PATH} hashes, got ${hashes.length}`);
+  if (hashes.some((hash) => hash.length !== 32)) invalid('expected hashes of 32 bytes');
+}

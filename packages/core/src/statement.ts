@@ -1,0 +1,395 @@
+import type { Decimal } from './decimal.ts';
+import { AssayError } from './errors.ts';
+import {
+  decimal,
+  exactly,
+  type Fail,
+  instant,
+  integer,
+  kindOf,
+  list,
+  oneOf,
+  pattern,
+  sha256Hex,
+  text,
+} from './shape.ts';
+
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
+
+/** Predicate types. The version is part of the name: a changed meaning is a new name. */
+export const PREDICATE = {
+  observation: 'urn:assay:observation/v1',
+  verdict: 'urn:assay:verdict/v1',
+  derivation: 'urn:assay:derivation/v1',
+} as const;
+
+export type StatementKind = keyof typeof PREDICATE;
+
+/** An in-toto Statement v1. Subjects are digests, never content. */
+export interface StatementOf<Kind extends StatementKind, Predicate> {
+  _type: typeof STATEMENT_TYPE;
+  subject: [{ name: string; digest: { sha256: string } }];
+  predicateType: (typeof PREDICATE)[Kind];
+  predicate: Predicate;
+}
+
+export type ObservationStatement = StatementOf<'observation', ObservationPredicate>;
+export type VerdictStatement = StatementOf<'verdict', VerdictPredicate>;
+export type DerivationStatement = StatementOf<'derivation', DerivationPredicate>;
+export type Statement = ObservationStatement | VerdictStatement | DerivationStatement;
+
+/** Half-open interval [from, to) of UTC instants. */
+export interface Period {
+  from: string;
+  to: string;
+}
+
+/** Inclusive ranges of row indices, ascending: `[[3, 17], [20, 20]]`. */
+export type RowRanges = [from: number, to: number][];
+
+export const ROW_SCHEMAS = ['candle/v1', 'reference-rate/v1'] as const;
+export type RowSchema = (typeof ROW_SCHEMAS)[number];
+
+/** What a statement says of its rows, so that each can be proved alone. */
+export interface RowsCommitment {
+  count: number;
+  /** RFC 6962 root over the rows' canonical JSON, in hex. */
+  root: string;
+  schema: RowSchema;
+  /** CIDv1 (raw, sha2-256, base32) of the payload: the rows as NDJSON. */
+  payload: string;
+  /** Length of the payload. */
+  bytes: number;
+}
+
+export const SOURCE_MODES = ['live', 'replay', 'simulated'] as const;
+export type SourceMode = (typeof SOURCE_MODES)[number];
+
+/** A provider's statement about a batch of rows. Its subject is the payload's digest. */
+export interface ObservationPredicate {
+  stream: string;
+  source: { mode: SourceMode; venue: string; instrument: string; interval: '1m'; adapter: string };
+  /** Place in the stream, from 1 without gaps; with `previous` it makes replay and reordering visible. */
+  sequence: number;
+  previous: string | null;
+  observedAt: string;
+  period: Period;
+  /** Parts of the period for which the source gave nothing. */
+  gaps: Period[];
+  rows: RowsCommitment;
+}
+
+export const FINDING_STATUSES = ['pass', 'fail', 'unknown'] as const;
+export type FindingStatus = (typeof FINDING_STATUSES)[number];
+
+/** One check's answer. */
+export interface Finding {
+  check: string;
+  column?: string;
+  status: FindingStatus;
+  /** What a failure means for the rows that failed. */
+  severity: 'flag' | 'reject';
+  reason: string;
+  /** The rows that failed. */
+  rows?: RowRanges;
+  score?: Decimal;
+  /** Statements and streams that the check read besides the observation itself. */
+  evidence?: string[];
+}
+
+export const DECISIONS = ['accept', 'flag', 'reject'] as const;
+export type Decision = (typeof DECISIONS)[number];
+export const LEVELS = ['L0', 'L1', 'L2', 'L3', 'L4', 'L5'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** ISO/IEC 25012 characteristics, 0 to 1; null is "not known", which is not good. */
+export const QUALITY_NAMES = [
+  'accuracy',
+  'completeness',
+  'consistency',
+  'credibility',
+  'currentness',
+] as const;
+export type Quality = Record<(typeof QUALITY_NAMES)[number], Decimal | null>;
+
+/** The checker's statement about one observation or derivation. Its subject is that statement's id. */
+export interface VerdictPredicate {
+  stream: string;
+  /** Id of the statement that was checked. */
+  observation: string;
+  contract: { name: string; version: string; digest: { sha256: string } };
+  checkedAt: string;
+  findings: Finding[];
+  /** The worst decision of any row. */
+  decision: Decision;
+  level: Level;
+  /** Rows that are not accepted; all others are. */
+  rows: { flagged: RowRanges; rejected: RowRanges };
+  quality: Quality;
+}
+
+/** Which inputs, code and parameters gave which output. Its subject is the output payload's digest. */
+export interface DerivationPredicate {
+  stream: string;
+  function: { name: string; version: string; digest: { sha256: string } };
+  parameters: Record<string, unknown>;
+  materials: { stream: string; observation: string; verdict: string }[];
+  derivedAt: string;
+  period: Period;
+  sequence: number;
+  previous: string | null;
+  rows: RowsCommitment;
+}
+
+/** The kind of a statement, from its predicate type. */
+export function kindOfStatement(statement: Statement): StatementKind {
+  return statement.predicateType.split(':')[2]!.split('/')[0] as StatementKind;
+}
+
+/** Makes a statement of a kind. `subject` names what it is about by digest. */
+export function makeStatement<Kind extends StatementKind>(
+  kind: Kind,
+  subject: { name: string; sha256: string },
+  predicate: Extract<Statement, { predicateType: (typeof PREDICATE)[Kind] }>['predicate'],
+): Statement {
+  return {
+    _type: STATEMENT_TYPE,
+    subject: [{ name: subject.name, digest: { sha256: subject.sha256 } }],
+    predicateType: PREDICATE[kind],
+    predicate,
+  } as Statement;
+}
+
+/**
+ * Reads a statement of unknown origin, member by member.
+ *
+ * @throws STATEMENT_MALFORMED with the path of what is wrong.
+ */
+export function parseStatement(input: unknown): Statement {
+  const statement = exactly(
+    input,
+    'statement',
+    ['_type', 'subject', 'predicateType', 'predicate'],
+    malformed,
+  );
+  if (statement._type !== STATEMENT_TYPE)
+    malformed(`_type: expected ${STATEMENT_TYPE}, got ${kindOf(statement._type)}`);
+  const [subject] = list(statement.subject, 'subject', readSubject, malformed, 1);
+  if (!subject) return malformed('subject: expected one, got none');
+  const type = oneOf(statement.predicateType, 'predicateType', Object.values(PREDICATE), malformed);
+  const predicate =
+    type === PREDICATE.observation
+      ? readObservation(statement.predicate)
+      : type === PREDICATE.verdict
+        ? readVerdict(statement.predicate)
+        : readDerivation(statement.predicate);
+  return { _type: STATEMENT_TYPE, subject: [subject], predicateType: type, predicate } as Statement;
+}
+
+const malformed: Fail = (message) => {
+  throw new AssayError('STATEMENT_MALFORMED', message, {
+    next: 'compare the statement with its schema in packages/core/schemas',
+  });
+};
+
+function readSubject(value: unknown, path: string) {
+  const subject = exactly(value, path, ['name', 'digest'], malformed);
+  return {
+    name: text(subject.name, `${path}.name`, malformed, 300),
+    digest: readDigest(subject.digest, `${path}.digest`),
+  };
+}
+
+function readDigest(value: unknown, path: string) {
+  return {
+    sha256: sha256Hex(exactly(value, path, ['sha256'], malformed).sha256, `${path}.sha256`, malformed),
+  };
+}
+
+function readObservation(value: unknown): ObservationPredicate {
+  const p = exactly(
+    value,
+    'predicate',
+    ['stream', 'source', 'sequence', 'previous', 'observedAt', 'period', 'gaps', 'rows'],
+    malformed,
+  );
+  const source = exactly(
+    p.source,
+    'source',
+    ['mode', 'venue', 'instrument', 'interval', 'adapter'],
+    malformed,
+  );
+  return {
+    stream: readStream(p.stream, 'stream'),
+    source: {
+      mode: oneOf(source.mode, 'source.mode', SOURCE_MODES, malformed),
+      venue: text(source.venue, 'source.venue', malformed, 100),
+      instrument: text(source.instrument, 'source.instrument', malformed, 100),
+      interval: oneOf(source.interval, 'source.interval', ['1m'], malformed),
+      adapter: text(source.adapter, 'source.adapter', malformed, 100),
+    },
+    ...readPlace(p),
+    observedAt: instant(p.observedAt, 'observedAt', malformed),
+    period: readPeriod(p.period, 'period'),
+    gaps: list(p.gaps, 'gaps', readPeriod, malformed),
+    rows: readRows(p.rows),
+  };
+}
+
+function readVerdict(value: unknown): VerdictPredicate {
+  const p = exactly(
+    value,
+    'predicate',
+    ['stream', 'observation', 'contract', 'checkedAt', 'findings', 'decision', 'level', 'rows', 'quality'],
+    malformed,
+  );
+  const contract = exactly(p.contract, 'contract', ['name', 'version', 'digest'], malformed);
+  const rows = exactly(p.rows, 'rows', ['flagged', 'rejected'], malformed);
+  const quality = exactly(p.quality, 'quality', QUALITY_NAMES, malformed);
+  return {
+    stream: readStream(p.stream, 'stream'),
+    observation: sha256Hex(p.observation, 'observation', malformed),
+    contract: {
+      name: text(contract.name, 'contract.name', malformed, 200),
+      version: text(contract.version, 'contract.version', malformed, 50),
+      digest: readDigest(contract.digest, 'contract.digest'),
+    },
+    checkedAt: instant(p.checkedAt, 'checkedAt', malformed),
+    findings: list(p.findings, 'findings', readFinding, malformed, 500),
+    decision: oneOf(p.decision, 'decision', DECISIONS, malformed),
+    level: oneOf(p.level, 'level', LEVELS, malformed),
+    rows: {
+      flagged: readRanges(rows.flagged, 'rows.flagged'),
+      rejected: readRanges(rows.rejected, 'rows.rejected'),
+    },
+    quality: Object.fromEntries(
+      QUALITY_NAMES.map((name) => [
+        name,
+        quality[name] === null ? null : decimal(quality[name], `quality.${name}`, malformed),
+      ]),
+    ) as Quality,
+  };
+}
+
+function readFinding(value: unknown, path: string): Finding {
+  const f = exactly(value, path, ['check', 'status', 'severity', 'reason'], malformed, [
+    'column',
+    'rows',
+    'score',
+    'evidence',
+  ]);
+  return {
+    check: text(f.check, `${path}.check`, malformed, 200),
+    ...(f.column === undefined ? {} : { column: text(f.column, `${path}.column`, malformed, 200) }),
+    status: oneOf(f.status, `${path}.status`, FINDING_STATUSES, malformed),
+    severity: oneOf(f.severity, `${path}.severity`, ['flag', 'reject'], malformed),
+    reason: text(f.reason, `${path}.reason`, malformed, 2000),
+    ...(f.rows === undefined ? {} : { rows: readRanges(f.rows, `${path}.rows`) }),
+    ...(f.score === undefined ? {} : { score: decimal(f.score, `${path}.score`, malformed) }),
+    ...(f.evidence === undefined
+      ? {}
+      : {
+          evidence: list(
+            f.evidence,
+            `${path}.evidence`,
+            (item, at) => text(item, at, malformed, 200),
+            malformed,
+            200,
+          ),
+        }),
+  };
+}
+
+function readDerivation(value: unknown): DerivationPredicate {
+  const p = exactly(
+    value,
+    'predicate',
+    ['stream', 'function', 'parameters', 'materials', 'derivedAt', 'period', 'sequence', 'previous', 'rows'],
+    malformed,
+  );
+  const code = exactly(p.function, 'function', ['name', 'version', 'digest'], malformed);
+  if (typeof p.parameters !== 'object' || p.parameters === null || Array.isArray(p.parameters)) {
+    malformed(`parameters: expected an object, got ${kindOf(p.parameters)}`);
+  }
+  return {
+    stream: readStream(p.stream, 'stream'),
+    function: {
+      name: text(code.name, 'function.name', malformed, 200),
+      version: text(code.version, 'function.version', malformed, 50),
+      digest: readDigest(code.digest, 'function.digest'),
+    },
+    parameters: p.parameters as Record<string, unknown>,
+    materials: list(p.materials, 'materials', readMaterial, malformed),
+    derivedAt: instant(p.derivedAt, 'derivedAt', malformed),
+    period: readPeriod(p.period, 'period'),
+    ...readPlace(p),
+    rows: readRows(p.rows),
+  };
+}
+
+function readMaterial(value: unknown, path: string) {
+  const material = exactly(value, path, ['stream', 'observation', 'verdict'], malformed);
+  return {
+    stream: readStream(material.stream, `${path}.stream`),
+    observation: sha256Hex(material.observation, `${path}.observation`, malformed),
+    verdict: sha256Hex(material.verdict, `${path}.verdict`, malformed),
+  };
+}
+
+function readPlace(p: { sequence: unknown; previous: unknown }) {
+  return {
+    sequence: integer(p.sequence, 'sequence', malformed, 1),
+    previous: p.previous === null ? null : sha256Hex(p.previous, 'previous', malformed),
+  };
+}
+
+function readStream(value: unknown, path: string): string {
+  return pattern(
+    value,
+    path,
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/,
+    'a stream name like binance.BTC-USDT.1m',
+    malformed,
+  );
+}
+
+function readPeriod(value: unknown, path: string): Period {
+  const period = exactly(value, path, ['from', 'to'], malformed);
+  const from = instant(period.from, `${path}.from`, malformed);
+  const to = instant(period.to, `${path}.to`, malformed);
+  return from < to ? { from, to } : malformed(`${path}: expected from before to, got ${from} and ${to}`);
+}
+
+function readRows(value: unknown): RowsCommitment {
+  const rows = exactly(value, 'rows', ['count', 'root', 'schema', 'payload', 'bytes'], malformed);
+  return {
+    count: integer(rows.count, 'rows.count', malformed, 1),
+    root: sha256Hex(rows.root, 'rows.root', malformed),
+    schema: oneOf(rows.schema, 'rows.schema', ROW_SCHEMAS, malformed),
+    payload: pattern(
+      rows.payload,
+      'rows.payload',
+      /^bafkrei[a-z2-7]{52}$/,
+      'a CIDv1 of raw bytes under SHA-256',
+      malformed,
+    ),
+    bytes: integer(rows.bytes, 'rows.bytes', malformed, 1),
+  };
+}
+
+function readRanges(value: unknown, path: string): RowRanges {
+  let last = -1;
+  return list(
+    value,
+    path,
+    (item, at): [number, number] => {
+      const [from, to] = list(item, at, (index, where) => integer(index, where, malformed), malformed, 2);
+      if (from === undefined || to === undefined || from > to || from <= last) {
+        return malformed(`${at}: expected ascending, separate ranges [from, to]`);
+      }
+      last = to;
+      return [from, to];
+    },
+    malformed,
+  );
+}
