@@ -1,0 +1,4 @@
+export { AnchorKeeper, anchorAddress, type KeeperOptions, type KeeperState } from './anchor-keeper.ts';
+export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
+export { type DevelopmentChain, startAnvil } from './anvil.ts';
+export { canonicalBlockHash } from './canonical-block.ts';
