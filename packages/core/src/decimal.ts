@@ -56,6 +56,14 @@ export function toScaled(value: Decimal, scale: number): bigint {
   return BigInt((dot < 0 ? value : value.slice(0, dot) + value.slice(dot + 1)) + '0'.repeat(scale - digits));
 }
 
+/** Like {@link toScaled}, but digits beyond the scale are rounded half to even instead of refused. */
+export function toScaledRounded(value: Decimal, scale: number): bigint {
+  const digits = Math.max(value.length - value.indexOf('.') - 1, scale);
+  return value.includes('.') && digits > scale
+    ? divRound(toScaled(value, digits), 10n ** BigInt(digits - scale))
+    : toScaled(value, scale);
+}
+
 /** The decimal string of an integer of 10^-scale units; the inverse of {@link toScaled}. */
 export function fromScaled(value: bigint, scale: number): Decimal {
   const negative = value < 0n;
