@@ -115,6 +115,10 @@ async function launch(state: string, port: number): Promise<{ child: ChildProces
     // Nobody reads its log from here on; a full pipe would stop it.
     child.stdout!.removeAllListeners('data').resume();
     child.stderr!.removeAllListeners('data').resume();
+    // The waiting shell ends with its descriptor; left open, it would keep both processes alive.
+    child.once('exit', () => {
+      for (const stream of child.stdio) stream?.destroy();
+    });
     return { child, port: actual };
   } catch (cause) {
     child.kill('SIGKILL');

@@ -5,6 +5,8 @@ export interface SourceClock {
   nowMs(): number;
   /** When a recording ends; null for a source that never does. */
   readonly endMs: number | null;
+  /** Whether it stands still between questions and jumps to the time that is waited for. */
+  readonly jumps: boolean;
   /** Resolves when it is that time, or the signal aborts. */
   waitUntil(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -16,6 +18,7 @@ export function wallClock(): SourceClock {
   return {
     nowMs: Date.now,
     endMs: null,
+    jumps: false,
     async waitUntil(ms, signal) {
       while (Date.now() < ms && !signal?.aborted) await nap(Math.min(ms - Date.now(), MAX_SLEEP_MS), signal);
     },
@@ -37,6 +40,7 @@ export function recordedClock(options: {
     return {
       nowMs: () => now,
       endMs,
+      jumps: true,
       async waitUntil(ms) {
         now = Math.max(now, Math.min(ms, endMs));
       },
@@ -47,6 +51,7 @@ export function recordedClock(options: {
   return {
     nowMs,
     endMs,
+    jumps: false,
     async waitUntil(ms, signal) {
       const until = Math.min(ms, endMs);
       while (nowMs() < until && !signal?.aborted)

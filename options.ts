@@ -1,0 +1,145 @@
+import { parseArgs } from 'node:util';
+import { AssayError, SOURCE_MODES, type SourceMode } from '@assay/core';
+
+/** What `npm start` was asked for. */
+export interface StartOptions {
+  port: number;
+  dataDir: string;
+  source: SourceMode | undefined;
+  replay: string | undefined;
+  speed: number | 'max';
+  once: boolean;
+  json: boolean;
+  anchorEveryMs: number;
+  /** The embedded development chain, another chain's endpoint, or none. */
+  chain: 'embedded' | 'none' | { rpcUrl: string; chainId: number };
+  host: string[];
+  seed: number | undefined;
+  hours: number | undefined;
+}
+
+export const USAGE = `assay: a node that checks, records and anchors data
+
+usage: npm start -- [options]
+
+  --source live|replay|simulated  where data comes from (default: live if reachable, else replay, else simulated)
+  --replay <folder>               recording to replay, Parquet files
+  --speed <n>|max                 how much faster than life a recording runs (default 60; with --once: max)
+  --once                          process the source to its end, print a summary and exit
+  --json                          with --once: the summary as one JSON object on the last line
+  --port <n>                      port of console and gateway (default 4600; 0 for any free one)
+  --host <name>                   another host name to answer to; may be repeated
+  --data-dir <folder>             where everything is kept (default assay-data)
+  --anchor-every <time>           least time between two anchors, such as 30s or 5m (default 30s)
+  --rpc <url> --chain-id <n>      anchor on another EVM chain instead of the embedded development chain
+  --no-chain                      do not anchor
+  --seed <n> --hours <n>          of the simulated market
+  --help
+`;
+
+const DEFAULT_PORT = 4600;
+const DEFAULT_SPEED = 60;
+
+/**
+ * Reads the command line.
+ *
+ * @throws ARGUMENT_INVALID saying which option, what was expected and what came.
+ */
+export function parseOptions(args: string[]): StartOptions | 'help' {
+  const values = parse(args);
+  if (values.help) return 'help';
+  const once = values.once ?? false;
+  if (values.json && !once) throw invalid('--json goes with --once', 'add --once');
+  if (values.rpc !== undefined && values['chain-id'] === undefined)
+    throw invalid('--rpc needs --chain-id', 'say which chain the endpoint serves');
+  const chainId =
+    values['chain-id'] === undefined
+      ? 0
+      : integer('--chain-id', values['chain-id'], 1, Number.MAX_SAFE_INTEGER);
+  return {
+    port: values.port === undefined ? DEFAULT_PORT : integer('--port', values.port, 0, 65_535),
+    dataDir: values['data-dir'] ?? 'assay-data',
+    source: values.source === undefined ? undefined : sourceOf(values.source),
+    replay: values.replay,
+    speed: speedOf(values.speed ?? (once ? 'max' : String(DEFAULT_SPEED))),
+    once,
+    json: values.json ?? false,
+    anchorEveryMs: durationOf(values['anchor-every'] ?? '30s'),
+    chain: values['no-chain']
+      ? 'none'
+      : values.rpc === undefined
+        ? 'embedded'
+        : { rpcUrl: values.rpc, chainId },
+    host: values.host ?? [],
+    seed: values.seed === undefined ? undefined : integer('--seed', values.seed, 0, 2 ** 32 - 1),
+    hours: values.hours === undefined ? undefined : integer('--hours', values.hours, 1, 24 * 366),
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      strict: true,
+      options: {
+        ...{
+          port: { type: 'string' },
+          host: { type: 'string', multiple: true },
+          'data-dir': { type: 'string' },
+        },
+        ...{ source: { type: 'string' }, replay: { type: 'string' }, speed: { type: 'string' } },
+        ...{ once: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+        ...{
+          'anchor-every': { type: 'string' },
+          rpc: { type: 'string' },
+          'chain-id': { type: 'string' },
+          'no-chain': { type: 'boolean' },
+        },
+        ...{ seed: { type: 'string' }, hours: { type: 'string' } },
+      },
+    }).values;
+  } catch (cause) {
+    throw invalid((cause as Error).message, 'npm start -- --help lists the options');
+  }
+}
+
+function sourceOf(text: string): SourceMode {
+  if (SOURCE_MODES.includes(text as SourceMode)) return text as SourceMode;
+  throw invalid(
+    `expected --source ${SOURCE_MODES.join(', ')}, got ${JSON.stringify(text)}`,
+    'choose one of them',
+  );
+}
+
+function speedOf(text: string): number | 'max' {
+  if (text === 'max') return 'max';
+  const speed = Number(text);
+  if (Number.isFinite(speed) && speed > 0) return speed;
+  throw invalid(
+    `expected --speed to be a positive number or max, got ${JSON.stringify(text)}`,
+    'for example --speed 60',
+  );
+}
+
+function durationOf(text: string): number {
+  const match = /^(\d{1,6})(ms|s|m|h)$/.exec(text);
+  if (!match)
+    throw invalid(
+      `expected --anchor-every to be a time like 30s, 5m or 1h, got ${JSON.stringify(text)}`,
+      'for example --anchor-every 30s',
+    );
+  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
+}
+
+function integer(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw invalid(
+    `expected ${name} to be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`,
+    `for example ${name} ${least}`,
+  );
+}
+
+function invalid(message: string, next: string): AssayError {
+  return new AssayError('ARGUMENT_INVALID', message, { next });
+}

@@ -1,0 +1,132 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  AssayError,
+  parseBundle,
+  parseTrustPolicy,
+  type StepResult,
+  type TrustPolicy,
+  type VerificationReport,
+  type VerifyOptions,
+  verifyBundle,
+} from '@assay/core';
+import { type Command, type ExitCode, usageError } from './main.ts';
+
+const USAGE = 'verify <bundle.json> [--policy <trust-policy.json>] [--rpc <url>] [--json]';
+/** A bundle of a full batch is well below this. */
+const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
+const EXIT: Record<VerificationReport['outcome'], ExitCode> = { verified: 0, failed: 1, inconclusive: 3 };
+
+/** Verifies a bundle with no network and no node: only the file, the policy, and the verifier's own endpoint if given. */
+export const verifyCommand: Command = {
+  usage: USAGE,
+  options: {
+    policy: { type: 'string' },
+    rpc: { type: 'string' },
+    json: { type: 'boolean' },
+    'data-dir': { type: 'string' },
+  },
+  async run({ positionals, values }) {
+    const [file, ...more] = positionals;
+    if (file === undefined || more.length > 0) throw usageError('expected one bundle', `assay ${USAGE}`);
+    const policyFile = choosePolicy(
+      values.policy as string | undefined,
+      values['data-dir'] as string | undefined,
+    );
+    const policy = parseTrustPolicy(readText(policyFile, 'POLICY_MALFORMED'));
+    // A bundle that cannot be read proves nothing: that is a failed verification, not wrong usage.
+    let report: VerificationReport;
+    try {
+      report = await verifyBundle(
+        parseBundle(readText(file, 'BUNDLE_MALFORMED')),
+        policy,
+        ownEndpoint(values.rpc as string | undefined),
+      );
+    } catch (error) {
+      if (!(error instanceof AssayError) || error.code !== 'BUNDLE_MALFORMED') throw error;
+      if (values.json)
+        console.log(
+          JSON.stringify({
+            outcome: 'failed',
+            steps: [],
+            error: { code: error.code, message: error.message },
+          }),
+        );
+      else process.stderr.write(`✗ not a bundle: ${error.message} [${error.code}]\n  next: ${error.next}\n`);
+      return 1;
+    }
+    if (values.json) console.log(JSON.stringify(report));
+    else process.stdout.write(describe(report, { file, policyFile, policy }));
+    return EXIT[report.outcome];
+  },
+};
+
+const SIGN: Record<StepResult['status'], string> = { pass: '✓', fail: '✗', unknown: '?' };
+const VERDICT: Record<VerificationReport['outcome'], string> = {
+  verified: 'VERIFIED: every step that the policy requires passes.',
+  failed: 'FAILED: do not rely on this record.',
+  inconclusive: 'INCONCLUSIVE: nothing is wrong, but a required step could not be decided.',
+};
+
+function describe(
+  report: VerificationReport,
+  context: { file: string; policyFile: string; policy: TrustPolicy },
+): string {
+  const lines = report.steps.map(({ step, status, reason, code, required }) => {
+    const note = `${code ? ` [${code}]` : ''}${required ? '' : ' (not required)'}`;
+    return `${SIGN[status]} ${step.padEnd(10)} ${status.padEnd(7)}  ${reason}${note}`;
+  });
+  return [
+    `bundle  ${context.file}  (${report.subject.kind ?? 'unreadable statement'} ${report.subject.id})`,
+    `policy  ${context.policyFile}  (requires ${context.policy.require.join(', ')})`,
+    '',
+    ...lines,
+    '',
+    VERDICT[report.outcome],
+    '',
+  ].join('\n');
+}
+
+function choosePolicy(given: string | undefined, dataDir: string | undefined): string {
+  if (given !== undefined) return given;
+  const candidates = [
+    ...(dataDir === undefined ? [] : [join(dataDir, 'trust-policy.json')]),
+    'trust-policy.json',
+    'assay-data/trust-policy.json',
+  ];
+  const found = candidates.find((file) => existsSync(file));
+  if (found !== undefined) return found;
+  throw usageError(
+    'expected a trust policy: whom do you trust?',
+    `assay ${USAGE} (a node writes a first one to <data-dir>/trust-policy.json)`,
+  );
+}
+
+function readText(file: string, code: 'POLICY_MALFORMED' | 'BUNDLE_MALFORMED'): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    throw new AssayError('ARGUMENT_INVALID', `cannot read ${file}: ${(cause as Error).message}`, {
+      next: 'check the path',
+      cause,
+    });
+  }
+  if (bytes.length > MAX_BUNDLE_BYTES) {
+    throw new AssayError(code, `expected at most ${MAX_BUNDLE_BYTES} bytes, got ${bytes.length} in ${file}`, {
+      next: 'export one record at a time',
+    });
+  }
+  return bytes.toString('utf8');
+}
+
+function ownEndpoint(rpcUrl: string | undefined): VerifyOptions {
+  if (rpcUrl === undefined) return {};
+  return {
+    isCanonicalBlock: async ({ chainId, blockNumber, blockHash }) => {
+      const { canonicalBlockHash } = await import('@assay/chain');
+      const hash = await canonicalBlockHash(rpcUrl, chainId, blockNumber);
+      return hash === null ? null : hash === blockHash;
+    },
+  };
+}

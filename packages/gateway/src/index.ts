@@ -1,0 +1,2 @@
+export * from './node-view.ts';
+export { createGateway, type Gateway } from './server.ts';

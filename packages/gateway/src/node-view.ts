@@ -1,0 +1,90 @@
+import type { AssayError, Bundle, SourceMode, TrustPolicy } from '@assay/core';
+import type { Catalogue } from '@assay/pipeline';
+
+/** What the gateway may see and ask of the running node. The composition root supplies it. */
+export interface NodeView {
+  catalogue: Catalogue;
+  status(): NodeStatus;
+  trustPolicy(): TrustPolicy;
+  /** @throws NOT_FOUND, PROOF_PENDING */
+  bundle(id: string): Promise<Bundle>;
+  /** Admits, checks and logs one observation; resolves when the ledger has acknowledged it. */
+  submit(input: {
+    envelope: unknown;
+    payload: Uint8Array;
+  }): Promise<{ id: string; index: number; verdict: string }>;
+  /** Calls back for everything that happens, until the returned function is called. */
+  subscribe(listener: (event: NodeEvent) => void): () => void;
+  /** The log's folder, served byte for byte. */
+  logDirectory: string;
+  /** The built console; null where it was not built. */
+  consoleDirectory: string | null;
+}
+
+/** One thing that happened, for the live feed. */
+export interface NodeEvent {
+  type: 'observation' | 'verdict' | 'derivation' | 'checkpoint' | 'anchor' | 'incident';
+  time: string;
+  text: string;
+  id?: string;
+  stream?: string;
+  decision?: string;
+  size?: number;
+  index?: number;
+}
+
+export interface NodeStatus {
+  node: { version: string; mode: SourceMode; describe: string; startedAt: string; clock: string };
+  log: {
+    origin: string;
+    vkey: string;
+    size: number;
+    published: { size: number; root: string; at: string } | null;
+  };
+  witnesses: {
+    quorum: number;
+    of: number;
+    list: {
+      name: string;
+      vkey: string;
+      state: 'ok' | 'behind' | 'down' | 'unknown';
+      size: number | null;
+      lastError?: string;
+    }[];
+  };
+  anchor: {
+    status: 'confirmed' | 'pending' | 'none' | 'down';
+    chainId: number | null;
+    contract: string | null;
+    last: {
+      size: number;
+      blockNumber: number;
+      blockHash: string;
+      transaction: string | null;
+      anchoredAt: string;
+    } | null;
+    lastError?: string;
+  };
+  sources: {
+    stream: string;
+    venue: string;
+    symbol: string;
+    mode: SourceMode;
+    state: 'ok' | 'delayed' | 'unreachable' | 'waiting';
+    lastRowAt: string | null;
+    rows: number;
+    lastError?: string;
+  }[];
+  incidents: { flagged: number; rejected: number };
+  records: { observations: number; verdicts: number; derivations: number; rows: number };
+}
+
+/** RFC 9457 problem document. `code` is stable; `next` says what to try. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: AssayError['code'] | 'INTERNAL';
+  next?: string;
+}

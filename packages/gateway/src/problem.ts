@@ -1,0 +1,58 @@
+import { AssayError, type ErrorCode } from '@assay/core';
+import type { FastifyError } from 'fastify';
+import type { Problem } from './node-view.ts';
+
+/** HTTP status of each code that a request can meet; everything else that a caller sent wrong is 400. */
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  NOT_FOUND: 404,
+  PROOF_PENDING: 409,
+  BATCH_REPLAYED: 409,
+  BATCH_OUT_OF_ORDER: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  PROVIDER_UNKNOWN: 403,
+  SIGNATURE_INVALID: 403,
+  PAYLOAD_MISMATCH: 422,
+  CANDLE_MALFORMED: 422,
+  LEDGER_BUSY: 429,
+  LEDGER_STOPPED: 503,
+  CHAIN_UNAVAILABLE: 503,
+};
+
+/** Turns any failure into a problem document (RFC 9457). A defect of ours says nothing of its insides. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof AssayError) {
+    const status = STATUS[error.code] ?? 400;
+    return problem(error.code, status, error.message, error.next);
+  }
+  const { statusCode = 500, message, code } = error as FastifyError;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return problem(
+      'PAYLOAD_TOO_LARGE',
+      413,
+      'the request is larger than this door accepts',
+      'send the rows in several batches',
+    );
+  }
+  return statusCode < 500
+    ? problem('REQUEST_INVALID', statusCode, message, 'compare the request with /openapi.json')
+    : {
+        ...problem('REQUEST_INVALID', 500, 'the node failed to answer; its log says why'),
+        code: 'INTERNAL',
+        type: typeOf('INTERNAL'),
+      };
+}
+
+function problem(code: ErrorCode, status: number, detail: string, next?: string): Problem {
+  return {
+    type: typeOf(code),
+    title: code.toLowerCase().replaceAll('_', ' '),
+    status,
+    detail,
+    code,
+    ...(next === undefined ? {} : { next }),
+  };
+}
+
+function typeOf(code: string): string {
+  return `urn:assay:problem:${code.toLowerCase().replaceAll('_', '-')}`;
+}

@@ -1,0 +1,461 @@
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import {
+  AssayError,
+  type Decision,
+  fromUtf8,
+  inRanges,
+  kindOfStatement,
+  type Level,
+  type OpenedEnvelope,
+  PREDICATE,
+  type Quality,
+  type RowRanges,
+  type Statement,
+  type StatementKind,
+  type VerdictPredicate,
+} from '@assay/core';
+
+/** A statement as the node keeps it. `index` is null until the ledger has acknowledged it. */
+export interface CatalogueEntry {
+  id: string;
+  kind: StatementKind;
+  stream: string;
+  signer: string;
+  /** Place in its stream; null for verdicts. */
+  sequence: number | null;
+  from: string;
+  to: string;
+  rows: number;
+  /** Content identifier of its rows; null for verdicts. */
+  payload: string | null;
+  /** Canonical envelope: the log entry. */
+  entry: Uint8Array;
+  index: number | null;
+}
+
+/** The verdict on a statement, as far as lists need it. */
+export interface VerdictSummary {
+  id: string;
+  decision: Decision;
+  level: Level;
+  flagged: RowRanges;
+  rejected: RowRanges;
+  quality: Quality;
+}
+
+/** The last statement of a stream: what the next one must follow. */
+export interface StreamHead {
+  id: string;
+  sequence: number;
+  to: string;
+}
+
+/** A statement to be kept, with the payload that it commits to. */
+export interface NewStatement {
+  opened: OpenedEnvelope;
+  payload?: Uint8Array;
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS payloads (cid TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS statements (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    signer TEXT NOT NULL,
+    sequence INTEGER,
+    from_time TEXT NOT NULL,
+    to_time TEXT NOT NULL,
+    row_count INTEGER NOT NULL,
+    payload TEXT,
+    log_index INTEGER UNIQUE,
+    entry BLOB NOT NULL
+  );
+  CREATE UNIQUE INDEX IF NOT EXISTS statements_place ON statements (stream, sequence) WHERE sequence IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS statements_time ON statements (stream, from_time);
+  CREATE INDEX IF NOT EXISTS statements_signer ON statements (signer);
+  CREATE INDEX IF NOT EXISTS statements_recent ON statements (from_time, n);
+  CREATE TABLE IF NOT EXISTS verdicts (
+    target TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    day TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    level TEXT NOT NULL,
+    flagged TEXT NOT NULL,
+    rejected TEXT NOT NULL,
+    quality TEXT NOT NULL,
+    flagged_rows INTEGER NOT NULL,
+    rejected_rows INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS verdicts_decision ON verdicts (decision, stream, day);
+  CREATE TABLE IF NOT EXISTS materials (derivation TEXT NOT NULL, material TEXT NOT NULL, stream TEXT NOT NULL,
+    PRIMARY KEY (derivation, material)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS materials_material ON materials (material);
+  CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL, published_at TEXT NOT NULL);
+`;
+
+const ENTRY_COLUMNS =
+  'id, kind, stream, signer, sequence, from_time AS "from", to_time AS "to", row_count AS rows, payload, entry, log_index AS "index"';
+
+/**
+ * What the node holds, findable: statements, the rows they commit to, verdicts by what they judge, and the
+ * published checkpoints. A statement is kept here, durably, before it goes to the ledger; its index follows
+ * when the ledger acknowledges it. Everything but the payloads can be rebuilt from the log.
+ */
+export class Catalogue {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+
+  constructor(path: string, options: { readOnly?: boolean } = {}) {
+    this.#db = new DatabaseSync(path, { readOnly: options.readOnly ?? false, timeout: 5000 });
+    if (!options.readOnly) this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
+  }
+
+  /** Keeps statements with their payloads: all of them durably, or none. */
+  keep(statements: readonly NewStatement[]): void {
+    this.#transaction(() => {
+      for (const { opened, payload } of statements) this.#insert(opened, payload);
+    });
+  }
+
+  /** Notes where the ledger put statements. */
+  acknowledge(indices: readonly { id: string; index: number }[]): void {
+    this.#transaction(() => {
+      for (const { id, index } of indices)
+        this.#run('UPDATE statements SET log_index = ? WHERE id = ?', index, id);
+    });
+  }
+
+  /** Statements that the ledger has not acknowledged, in the order in which they were kept. */
+  pending(): { id: string; entry: Uint8Array }[] {
+    return this.#all('SELECT id, entry FROM statements WHERE log_index IS NULL ORDER BY n');
+  }
+
+  /** Number of log entries that are known here: one more than the largest index. */
+  acknowledgedSize(): number {
+    return this.#one<{ size: number }>('SELECT coalesce(max(log_index) + 1, 0) AS size FROM statements')!
+      .size;
+  }
+
+  has(id: string): boolean {
+    return this.#one('SELECT 1 AS found FROM statements WHERE id = ?', id) !== undefined;
+  }
+
+  /**
+   * The statement of a full id, or of an unambiguous beginning of at least 8 digits.
+   *
+   * @throws NOT_FOUND
+   */
+  get(id: string): CatalogueEntry {
+    const found = /^[0-9a-f]{8,64}$/.test(id)
+      ? this.#all<CatalogueEntry>(
+          `SELECT ${ENTRY_COLUMNS} FROM statements WHERE id >= ? AND id < ? LIMIT 2`,
+          id,
+          `${id}g`,
+        )
+      : [];
+    if (found.length !== 1) {
+      throw new AssayError(
+        'NOT_FOUND',
+        `${found.length === 0 ? 'no record is named' : 'several records begin with'} ${id.slice(0, 80)}`,
+        {
+          next: 'list records with: assay records --stream <name>',
+        },
+      );
+    }
+    return found[0]!;
+  }
+
+  /** The statement at a log index, if it is one of ours. */
+  at(index: number): CatalogueEntry | null {
+    return (
+      this.#one<CatalogueEntry>(`SELECT ${ENTRY_COLUMNS} FROM statements WHERE log_index = ?`, index) ?? null
+    );
+  }
+
+  /** Statements of some kinds, newest first; `decisions` keeps those whose verdict is one of them. */
+  list(query: {
+    stream?: string | undefined;
+    kinds: readonly StatementKind[];
+    /** Only those that begin before this instant. */
+    before?: string | undefined;
+    decisions?: readonly Decision[] | undefined;
+    limit: number;
+    offset?: number;
+  }): CatalogueEntry[] {
+    const { stream, kinds, before, decisions, limit, offset = 0 } = query;
+    const places = (values: readonly unknown[]) => values.map(() => '?').join(',');
+    return this.#all<CatalogueEntry>(
+      `SELECT ${ENTRY_COLUMNS} FROM statements WHERE kind IN (${places(kinds)})
+       ${stream === undefined ? '' : 'AND stream = ?'} ${before === undefined ? '' : 'AND from_time < ?'}
+       ${decisions ? `AND id IN (SELECT target FROM verdicts WHERE decision IN (${places(decisions)}))` : ''}
+       ORDER BY from_time DESC, n DESC LIMIT ? OFFSET ?`,
+      ...kinds,
+      ...[stream, before].filter((value) => value !== undefined),
+      ...(decisions ?? []),
+      limit,
+      offset,
+    );
+  }
+
+  /** The newest statements that a DID signed. */
+  signedBy(did: string, limit: number): CatalogueEntry[] {
+    return this.#all<CatalogueEntry>(
+      `SELECT ${ENTRY_COLUMNS} FROM statements WHERE signer = ? ORDER BY n DESC LIMIT ?`,
+      did,
+      limit,
+    );
+  }
+
+  /** Statements of a stream whose period meets [from, to), oldest first. */
+  overlapping(stream: string, from: string, to: string): CatalogueEntry[] {
+    return this.#all<CatalogueEntry>(
+      `SELECT ${ENTRY_COLUMNS} FROM statements
+       WHERE stream = ? AND kind != 'verdict' AND from_time < ? AND to_time > ? ORDER BY from_time`,
+      stream,
+      to,
+      from,
+    );
+  }
+
+  /** The last statement of a stream. */
+  head(stream: string): StreamHead | null {
+    return (
+      this.#one<StreamHead>(
+        'SELECT id, sequence, to_time AS "to" FROM statements WHERE stream = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1',
+        stream,
+      ) ?? null
+    );
+  }
+
+  /** The rows that a statement commits to, as stored. @throws NOT_FOUND */
+  payload(cid: string): Uint8Array {
+    const row = this.#one<{ bytes: Uint8Array }>('SELECT bytes FROM payloads WHERE cid = ?', cid);
+    if (!row) throw new AssayError('NOT_FOUND', `the payload ${cid} is not stored here`);
+    return row.bytes;
+  }
+
+  /** The verdict on a statement. */
+  verdictOn(id: string): VerdictSummary | null {
+    const row = this.#one<Omit<VerdictSummary, Parsed> & Record<Parsed, string>>(
+      'SELECT id, decision, level, flagged, rejected, quality FROM verdicts WHERE target = ?',
+      id,
+    );
+    if (!row) return null;
+    const { flagged, rejected, quality } = row;
+    return {
+      ...row,
+      flagged: JSON.parse(flagged),
+      rejected: JSON.parse(rejected),
+      quality: JSON.parse(quality),
+    };
+  }
+
+  /** Inputs of a derivation, and the derivations that a statement went into. */
+  lineage(id: string): {
+    materials: { id: string; stream: string }[];
+    derived: { id: string; stream: string }[];
+  } {
+    return {
+      materials: this.#all(
+        'SELECT material AS id, stream FROM materials WHERE derivation = ? ORDER BY stream, material',
+        id,
+      ),
+      derived: this.#all(
+        'SELECT s.id AS id, s.stream AS stream FROM materials m JOIN statements s ON s.id = m.derivation WHERE m.material = ? ORDER BY s.n LIMIT 100',
+        id,
+      ),
+    };
+  }
+
+  /** Every stream with its rows and the end of its last period. */
+  streams(): { name: string; kind: 'source' | 'derived'; rows: number; lastTime: string }[] {
+    return this.#all(
+      `SELECT stream AS name, CASE kind WHEN 'observation' THEN 'source' ELSE 'derived' END AS kind,
+       sum(row_count) AS rows, max(to_time) AS lastTime FROM statements WHERE kind != 'verdict' GROUP BY stream ORDER BY stream`,
+    );
+  }
+
+  /** Totals for the summary and the console. */
+  totals(): {
+    rows: number;
+    observations: number;
+    derivations: number;
+    verdicts: Record<Decision, number>;
+    flags: { stream: string; day: string; count: number }[];
+  } {
+    const counts = this.#all<{ kind: StatementKind; count: number; rows: number }>(
+      'SELECT kind, count(*) AS count, sum(row_count) AS rows FROM statements GROUP BY kind',
+    );
+    const of = (kind: StatementKind) => counts.find((row) => row.kind === kind);
+    const verdicts: Record<Decision, number> = { accept: 0, flag: 0, reject: 0 };
+    for (const { decision, count } of this.#all<{ decision: Decision; count: number }>(
+      "SELECT decision, count(*) AS count FROM verdicts WHERE kind = 'observation' GROUP BY decision",
+    )) {
+      verdicts[decision] = count;
+    }
+    return {
+      rows: of('observation')?.rows ?? 0,
+      observations: of('observation')?.count ?? 0,
+      derivations: of('derivation')?.count ?? 0,
+      verdicts,
+      flags: this.#all(
+        `SELECT stream, day, sum(flagged_rows) AS count FROM verdicts WHERE kind = 'observation' AND flagged_rows > 0
+         GROUP BY stream, day ORDER BY stream, day`,
+      ),
+    };
+  }
+
+  /** Remembers a published checkpoint, so that a bundle can be built on the one that was anchored. */
+  keepCheckpoint(size: number, note: string, publishedAt: string): void {
+    this.#run(
+      'INSERT OR REPLACE INTO checkpoints (size, note, published_at) VALUES (?, ?, ?)',
+      size,
+      note,
+      publishedAt,
+    );
+  }
+
+  /** A published checkpoint of exactly this size. */
+  checkpoint(size: number): { size: number; note: string } | null {
+    return (
+      this.#one<{ size: number; note: string }>('SELECT size, note FROM checkpoints WHERE size = ?', size) ??
+      null
+    );
+  }
+
+  /** The smallest published checkpoint that covers a log index. */
+  checkpointCovering(index: number): { size: number; note: string } | null {
+    return (
+      this.#one<{ size: number; note: string }>(
+        'SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT 1',
+        index,
+      ) ?? null
+    );
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #insert({ id, statement, signer, entry }: OpenedEnvelope, payload: Uint8Array | undefined): void {
+    const kind = kindOfStatement(statement);
+    const place = placeOf(statement);
+    this.#run(
+      `INSERT INTO statements (id, kind, stream, signer, sequence, from_time, to_time, row_count, payload, entry)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[
+        id,
+        kind,
+        statement.predicate.stream,
+        signer,
+        place.sequence,
+        place.from,
+        place.to,
+        place.rows,
+        place.payload,
+        entry,
+      ],
+    );
+    if (payload && place.payload)
+      this.#run('INSERT OR IGNORE INTO payloads (cid, bytes) VALUES (?, ?)', place.payload, payload);
+    if (statement.predicateType === PREDICATE.verdict) this.#insertVerdict(id, statement.predicate);
+    if (statement.predicateType === PREDICATE.derivation) {
+      for (const { observation, stream } of statement.predicate.materials) {
+        this.#run(
+          'INSERT OR IGNORE INTO materials (derivation, material, stream) VALUES (?, ?, ?)',
+          id,
+          observation,
+          stream,
+        );
+      }
+    }
+  }
+
+  #insertVerdict(id: string, verdict: VerdictPredicate): void {
+    const target = this.get(verdict.observation);
+    const { flagged, rejected } = verdict.rows;
+    this.#run(
+      `INSERT INTO verdicts (target, id, kind, stream, day, decision, level, flagged, rejected, quality, flagged_rows, rejected_rows)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[
+        verdict.observation,
+        id,
+        target.kind,
+        verdict.stream,
+        target.from.slice(0, 10),
+        verdict.decision,
+        verdict.level,
+      ],
+      ...[
+        JSON.stringify(flagged),
+        JSON.stringify(rejected),
+        JSON.stringify(verdict.quality),
+        widthOf(flagged),
+        widthOf(rejected),
+      ],
+    );
+  }
+
+  #transaction(work: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #prepare(sql: string) {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): void {
+    this.#prepare(sql).run(...values);
+  }
+
+  #one<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
+    return this.#prepare(sql).get(...values) as T | undefined;
+  }
+
+  #all<T>(sql: string, ...values: SQLInputValue[]): T[] {
+    return this.#prepare(sql).all(...values) as T[];
+  }
+}
+
+/** Members of a verdict that are stored as JSON. */
+type Parsed = 'flagged' | 'rejected' | 'quality';
+
+/** The statement inside a kept entry. Its signature was verified before it was kept. */
+export function statementOf(entry: Uint8Array): Statement {
+  const { payload } = JSON.parse(fromUtf8(entry)) as { payload: string };
+  return JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as Statement;
+}
+
+/** What a verdict decided for one row. */
+export function decisionOnRow(verdict: VerdictSummary, row: number): Decision {
+  return inRanges(verdict.rejected, row) ? 'reject' : inRanges(verdict.flagged, row) ? 'flag' : 'accept';
+}
+
+function placeOf(statement: Statement) {
+  if (statement.predicateType === PREDICATE.verdict) {
+    const { checkedAt } = statement.predicate;
+    return { sequence: null, from: checkedAt, to: checkedAt, rows: 0, payload: null };
+  }
+  const { sequence, period, rows } = statement.predicate;
+  return { sequence, from: period.from, to: period.to, rows: rows.count, payload: rows.payload };
+}
+
+function widthOf(ranges: RowRanges): number {
+  return ranges.reduce((total, [from, to]) => total + to - from + 1, 0);
+}

@@ -1,0 +1,226 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  AssayError,
+  type Candle,
+  canonicalBytes,
+  commitRows,
+  type DerivationPredicate,
+  type DerivationStatement,
+  decodePayload,
+  digestHex,
+  makeStatement,
+  PREDICATE,
+  type Row,
+  type VerdictPredicate,
+} from '@assay/core';
+import {
+  assessRates,
+  BTC_USD,
+  RATE_FUNCTION,
+  type RateInput,
+  type RateParameters,
+  type ReferenceRate,
+  referenceRates,
+} from '@assay/market';
+import { type Catalogue, type CatalogueEntry, statementOf } from './catalogue.ts';
+
+export type RateInterval = '1m' | '1h';
+const MINUTES: Record<RateInterval, number> = { '1m': 1, '1h': 60 };
+const MINUTE_MS = 60_000;
+
+/** What a derivation was made from: recorded in the statement as `materials`. */
+type Material = DerivationPredicate['materials'][number];
+
+/** Name of the stream of a pair's reference rates. */
+export function rateStream(pair: string, interval: RateInterval): string {
+  return `assay.${pair}.reference-rate.${interval}`;
+}
+
+/** A derivation ready to be signed, with its payload and the verdict on it. */
+export interface PreparedRates {
+  predicate: DerivationPredicate;
+  payload: Uint8Array;
+  sha256: string;
+  /** The verdict, once the statement's id is known. */
+  verdictOn: (id: string) => VerdictPredicate;
+}
+
+/**
+ * Prepares the reference rates of a period from the observations that the catalogue holds.
+ *
+ * @param period whole intervals, within one hour.
+ * @returns null when nothing was traded in any interval: no rate is invented.
+ */
+export function prepareRates(
+  catalogue: Catalogue,
+  request: {
+    interval: RateInterval;
+    fromMs: number;
+    toMs: number;
+    derivedAt: string;
+    sequence: number;
+    previous: string | null;
+  },
+): PreparedRates | null {
+  const { interval, fromMs, toMs, derivedAt, sequence, previous } = request;
+  const parameters = BTC_USD;
+  const materials = materialsFor(catalogue, parameters, fromMs, toMs);
+  const rates = referenceRates({
+    period: { fromMs, toMs },
+    intervalMinutes: MINUTES[interval],
+    parameters,
+    inputs: materials.map((material) => readInput(catalogue, material)),
+  });
+  if (rates.length === 0) return null;
+  const { commitment, payload, sha256 } = commitRows(rates, 'reference-rate/v1');
+  const stream = rateStream(parameters.pair, interval);
+  const predicate: DerivationPredicate = {
+    stream,
+    function: { ...RATE_FUNCTION, digest: { sha256: rateCodeDigest() } },
+    parameters: { ...parameters, intervalMinutes: MINUTES[interval] },
+    materials,
+    derivedAt,
+    period: { from: instantOf(fromMs), to: instantOf(toMs) },
+    sequence,
+    previous,
+    rows: commitment,
+  };
+  const expected = (toMs - fromMs) / (MINUTES[interval] * MINUTE_MS);
+  return { predicate, payload, sha256, verdictOn: (id) => verdictOnRates(id, predicate, rates, expected) };
+}
+
+/** The statement around a derivation's predicate. */
+export function rateStatement({ predicate, sha256 }: PreparedRates): DerivationStatement {
+  return makeStatement(
+    'derivation',
+    { name: `${predicate.stream}/${predicate.period.from}`, sha256 },
+    predicate,
+  ) as DerivationStatement;
+}
+
+/**
+ * Runs a derivation again from its recorded inputs and parameters.
+ *
+ * @returns the payload it gives now, which must be the recorded one byte for byte.
+ * @throws NOT_FOUND for an input that is not stored, ARGUMENT_INVALID when the id is no derivation,
+ *   DERIVATION_MISMATCH when other code made the recorded figure.
+ */
+export function recompute(
+  catalogue: Catalogue,
+  entry: CatalogueEntry,
+): { payload: Uint8Array; recorded: Uint8Array; materials: number } {
+  const statement = statementOf(entry.entry);
+  if (statement.predicateType !== PREDICATE.derivation) {
+    throw new AssayError(
+      'ARGUMENT_INVALID',
+      `${entry.id} is an ${entry.kind}: it was not computed from anything`,
+      {
+        next: 'recompute a reference rate: assay records --stream assay.BTC-USD.reference-rate.1h',
+      },
+    );
+  }
+  const { function: code, parameters, period, materials } = statement.predicate;
+  if (code.digest.sha256 !== rateCodeDigest()) {
+    throw new AssayError(
+      'DERIVATION_MISMATCH',
+      `the figure was made by ${code.name} ${code.version} with code ${code.digest.sha256.slice(0, 16)}…, this is ${rateCodeDigest().slice(0, 16)}…`,
+      {
+        next: 'check out the version of Assay whose code has that digest, and recompute there',
+      },
+    );
+  }
+  const { intervalMinutes, ...rest } = parameters as unknown as RateParameters & { intervalMinutes: number };
+  const rates = referenceRates({
+    period: { fromMs: Date.parse(period.from), toMs: Date.parse(period.to) },
+    intervalMinutes,
+    parameters: rest,
+    inputs: materials.map((material) => readInput(catalogue, material)),
+  });
+  return {
+    payload: commitRows(rates as Row[], 'reference-rate/v1').payload,
+    recorded: catalogue.payload(statement.predicate.rows.payload),
+    materials: materials.length,
+  };
+}
+
+/** Observations of every feed that the parameters name, reaching back as far as a conversion rate may be old. */
+function materialsFor(
+  catalogue: Catalogue,
+  parameters: RateParameters,
+  fromMs: number,
+  toMs: number,
+): Material[] {
+  const back = instantOf(fromMs - parameters.maxConversionAgeMinutes * MINUTE_MS);
+  const [from, to] = [instantOf(fromMs), instantOf(toMs)];
+  const conversions = Object.values(parameters.conversions).flat();
+  const feeds = [
+    ...parameters.constituents.map(({ stream }) => ({ stream, since: from })),
+    ...conversions.map((stream) => ({ stream, since: back })),
+  ];
+  return feeds.flatMap(({ stream, since }) =>
+    catalogue.overlapping(stream, since, to).flatMap(({ id }) => {
+      const verdict = catalogue.verdictOn(id);
+      return verdict ? [{ stream, observation: id, verdict: verdict.id }] : [];
+    }),
+  );
+}
+
+function readInput(catalogue: Catalogue, { stream, observation, verdict }: Material): RateInput {
+  const judged = statementOf(catalogue.get(verdict).entry);
+  if (judged.predicateType !== PREDICATE.verdict || judged.predicate.observation !== observation) {
+    throw new AssayError('DERIVATION_MISMATCH', `${verdict} is not the verdict on ${observation}`);
+  }
+  const { payload } = catalogue.get(observation);
+  return { stream, rows: decodePayload(catalogue.payload(payload!)) as Candle[], ...judged.predicate.rows };
+}
+
+function verdictOnRates(
+  id: string,
+  predicate: DerivationPredicate,
+  rates: readonly ReferenceRate[],
+  expected: number,
+): VerdictPredicate {
+  const { stream, parameters, derivedAt } = predicate;
+  return {
+    stream,
+    observation: id,
+    contract: {
+      name: stream,
+      version: RATE_FUNCTION.version,
+      digest: { sha256: digestHex(canonicalBytes(parameters)) },
+    },
+    checkedAt: derivedAt,
+    ...assessRates(rates, expected, BTC_USD),
+  };
+}
+
+/** The files whose bytes decide a rate. */
+const RATE_SOURCES = [
+  '../../market/src/reference-rate.ts',
+  '../../market/src/volume-weighted-median.ts',
+  '../../core/src/decimal.ts',
+  '../../core/src/batch.ts',
+  '../../core/src/canonical-json.ts',
+];
+
+let codeDigest: string | null = null;
+
+/** SHA-256 over the digests of the rate's source files, by their names: what `function.digest` records. */
+export function rateCodeDigest(): string {
+  codeDigest ??= digestHex(
+    canonicalBytes(
+      Object.fromEntries(
+        RATE_SOURCES.map((path) => [
+          path.replaceAll('../', ''),
+          digestHex(readFileSync(fileURLToPath(new URL(path, import.meta.url)))),
+        ]),
+      ),
+    ),
+  );
+  return codeDigest;
+}
+
+function instantOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,344 @@
+import { EventEmitter } from 'node:events';
+import {
+  AssayError,
+  type Candle,
+  type Decision,
+  decodePayload,
+  digestHex,
+  type Ed25519Signer,
+  makeStatement,
+  type OpenedEnvelope,
+  type Row,
+  signStatement,
+  type VerdictPredicate,
+} from '@assay/core';
+import type { Ledger } from '@assay/ledger';
+import { BTC_USD } from '@assay/market';
+import {
+  instantOf,
+  type MarketSource,
+  MINUTE_MS,
+  type Provider,
+  type StreamSpec,
+  splitIntoBatches,
+  type Venue,
+} from '@assay/sources';
+import type { Assessor } from './assess.ts';
+import type { Catalogue, NewStatement, StreamHead } from './catalogue.ts';
+import { prepareRates, type RateInterval, rateStatement, rateStream } from './derive.ts';
+import { type Admitted, admit } from './intake.ts';
+
+/** Something that was recorded, or went wrong while recording. */
+export interface PipelineEvent {
+  type: 'observation' | 'verdict' | 'derivation' | 'incident';
+  time: string;
+  text: string;
+  id?: string;
+  stream?: string;
+  decision?: Decision;
+  index?: number;
+}
+
+export interface PipelineOptions {
+  catalogue: Catalogue;
+  ledger: Pick<Ledger, 'append' | 'entries' | 'size'>;
+  source: MarketSource;
+  assessor: Assessor;
+  providers: ReadonlyMap<Venue, Provider>;
+  checker: Ed25519Signer;
+  deriver: Ed25519Signer;
+}
+
+const HOUR_MS = 60 * MINUTE_MS;
+/** Candles are asked for this long after their minute ended: the venues need a moment to close them. */
+const SETTLE_MS = 3_000;
+/** Longest window that is taken at once: whole hours, and within the 300 candles that Coinbase gives a request. */
+const MAX_WINDOW_MS = 4 * HOUR_MS;
+/** Rows before the resume point that the checks and the rates may look back on. */
+const LOOKBACK_MS = 24 * HOUR_MS;
+
+/**
+ * The node's work, window by window: fetch → sign → admit → check → derive → log. Statements are kept durably
+ * before they go to the ledger and noted as acknowledged after; whatever a crash leaves between is finished at the
+ * next start, so that nothing that was kept is lost and nothing is logged twice.
+ */
+export class Pipeline {
+  readonly #o: PipelineOptions;
+  readonly #events = new EventEmitter().setMaxListeners(0);
+  /** Windows and submissions take turns: a stream has one end. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PipelineOptions) {
+    this.#o = options;
+  }
+
+  /** Calls back for every event until the returned function is called. */
+  subscribe(listener: (event: PipelineEvent) => void): () => void {
+    this.#events.on('event', listener);
+    return () => this.#events.off('event', listener);
+  }
+
+  /**
+   * Finishes what an interrupted run left: statements that the ledger has already are noted, the others are sent
+   * again, and the checks are told what came before.
+   */
+  async recover(): Promise<void> {
+    const { catalogue, ledger, assessor } = this.#o;
+    const pending = new Set(catalogue.pending().map(({ id }) => id));
+    const found: { id: string; index: number }[] = [];
+    let index = catalogue.acknowledgedSize();
+    for await (const entry of ledger.entries(index, ledger.size)) {
+      const id = digestHex(entry);
+      if (pending.has(id)) found.push({ id, index });
+      index += 1;
+    }
+    catalogue.acknowledge(found);
+    await this.#log(catalogue.pending());
+    const newest = Math.max(
+      0,
+      ...this.#o.source.streams.map(({ name }) => Date.parse(catalogue.head(name)?.to ?? '') || 0),
+    );
+    for (const { name } of this.#o.source.streams) {
+      const earlier = catalogue.overlapping(name, instantOf(newest - LOOKBACK_MS), instantOf(newest));
+      const rows = earlier.flatMap(({ payload }) => decodePayload(catalogue.payload(payload!)) as Candle[]);
+      assessor.remember(name, rows);
+    }
+    await this.#exclusive(() => this.#derive(newest));
+  }
+
+  /** Where reading goes on: the earliest end of a stream, or the source's beginning. */
+  resumeMs(): number {
+    const { catalogue, source } = this.#o;
+    const ends = source.streams.flatMap(({ name }) => catalogue.head(name)?.to ?? []).map(Date.parse);
+    return ends.length === 0 ? source.startMs : Math.max(...ends);
+  }
+
+  /**
+   * Follows the source until it ends, `untilMs` is reached or the signal aborts.
+   *
+   * @param options.onWindow Called after each window with the time up to which everything is recorded.
+   */
+  async run(options: {
+    signal: AbortSignal;
+    untilMs?: number;
+    onWindow?: (toMs: number) => void;
+  }): Promise<void> {
+    const { signal, untilMs = this.#o.source.clock.endMs ?? Number.POSITIVE_INFINITY } = options;
+    for (let fromMs = this.resumeMs(); !signal.aborted && fromMs < untilMs; ) {
+      const toMs = await this.#nextWindow(fromMs, signal);
+      if (signal.aborted) return;
+      await this.#exclusive(() => this.#window(toMs, signal));
+      fromMs = toMs;
+      options.onWindow?.(toMs);
+    }
+  }
+
+  /**
+   * Takes one observation from outside through the same door.
+   *
+   * @returns when the ledger has acknowledged it and its verdict.
+   * @throws what {@link admit} throws.
+   */
+  async submit(input: {
+    envelope: unknown;
+    payload: Uint8Array;
+  }): Promise<{ id: string; index: number; verdict: string }> {
+    return this.#exclusive(async () => {
+      const admitted = await admit(input, this.#door(new Map()));
+      const [verdict] = await this.#record([admitted]);
+      return {
+        id: admitted.opened.id,
+        index: this.#o.catalogue.get(admitted.opened.id).index!,
+        verdict: verdict!.id,
+      };
+    });
+  }
+
+  /** Waits until at least a minute more has closed, then takes all that has, up to a window's length. */
+  async #nextWindow(fromMs: number, signal: AbortSignal): Promise<number> {
+    const { clock } = this.#o.source;
+    const settle = clock.endMs === null ? SETTLE_MS : 0;
+    const longest = Math.floor((fromMs + MAX_WINDOW_MS) / HOUR_MS) * HOUR_MS;
+    const wanted = clock.jumps ? longest : fromMs + MINUTE_MS;
+    await clock.waitUntil(wanted + settle, signal);
+    const closed = Math.floor((clock.nowMs() - settle) / MINUTE_MS) * MINUTE_MS;
+    return Math.min(Math.max(closed, fromMs + MINUTE_MS), longest, clock.endMs ?? longest);
+  }
+
+  async #window(toMs: number, signal: AbortSignal): Promise<void> {
+    const { catalogue, source, providers } = this.#o;
+    const heads = new Map<string, StreamHead>();
+    const door = this.#door(heads);
+    const fetched = await Promise.all(source.streams.map((stream) => this.#fetch(stream, toMs, signal)));
+    const admitted: Admitted[] = [];
+    for (const { stream, fromMs, rows } of fetched) {
+      for (const batch of splitIntoBatches(rows, fromMs, toMs)) {
+        const head = heads.get(stream.name) ?? catalogue.head(stream.name);
+        const { opened, payload } = await providers.get(stream.venue)!.observe({
+          ...batch,
+          stream,
+          observedAt: instantOf(source.clock.nowMs()),
+          sequence: (head?.sequence ?? 0) + 1,
+          previous: head?.id ?? null,
+        });
+        const observation = await admit({ envelope: opened.envelope, payload }, door);
+        heads.set(stream.name, {
+          id: opened.id,
+          sequence: observation.opened.statement.predicate.sequence,
+          to: batch.period.to,
+        });
+        admitted.push(observation);
+      }
+    }
+    if (admitted.length > 0) await this.#record(admitted, toMs);
+  }
+
+  /** Rows since the stream's last batch. A venue that does not answer is asked again in the next window. */
+  async #fetch(
+    stream: StreamSpec,
+    toMs: number,
+    signal: AbortSignal,
+  ): Promise<{ stream: StreamSpec; fromMs: number; rows: Candle[] }> {
+    const { catalogue, source } = this.#o;
+    const last = catalogue.head(stream.name)?.to;
+    // A stream that was silent for long is not asked for all of that again in every window.
+    const fromMs = Math.max(last === undefined ? source.startMs : Date.parse(last), toMs - MAX_WINDOW_MS);
+    if (fromMs >= toMs) return { stream, fromMs, rows: [] };
+    try {
+      const { rows, malformed } = await source.fetchCandles(stream, fromMs, toMs, signal);
+      for (const error of malformed) this.#incident(stream.name, error);
+      return { stream, fromMs, rows };
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error;
+      this.#incident(stream.name, error);
+      return { stream, fromMs, rows: [] };
+    }
+  }
+
+  /** Checks, keeps and logs observations, and derives what they complete. */
+  async #record(admitted: readonly Admitted[], toMs?: number): Promise<OpenedEnvelope[]> {
+    const { catalogue, assessor, checker, source } = this.#o;
+    const checkedAt = instantOf(source.clock.nowMs());
+    const verdicts = await assessor.assess(admitted, checkedAt);
+    const opened = await Promise.all(verdicts.map((verdict) => signVerdict(verdict, checker)));
+    const kept: NewStatement[] = [
+      ...admitted.map(({ opened, payload }) => ({ opened, payload })),
+      ...opened.map((verdict) => ({ opened: verdict })),
+    ];
+    catalogue.keep(kept);
+    const derived = toMs === undefined ? [] : await this.#prepareDerivations(toMs);
+    await this.#log([...kept, ...derived].map(({ opened: { id, entry } }) => ({ id, entry })));
+    for (const [i, { opened: observation, rows }] of admitted.entries())
+      this.#announce(observation, rows, verdicts[i]!);
+    this.#announceDerivations(derived);
+    return opened;
+  }
+
+  async #derive(toMs: number): Promise<void> {
+    const derived = await this.#prepareDerivations(toMs);
+    if (derived.length > 0) await this.#log(derived.map(({ opened: { id, entry } }) => ({ id, entry })));
+    this.#announceDerivations(derived);
+  }
+
+  /** Signs and keeps every rate up to a time that is not there yet: minutes hour by hour, then whole hours. */
+  async #prepareDerivations(toMs: number): Promise<NewStatement[]> {
+    const { catalogue, source, checker, deriver } = this.#o;
+    const kept: NewStatement[] = [];
+    for (const interval of ['1m', '1h'] as RateInterval[]) {
+      const stream = rateStream(BTC_USD.pair, interval);
+      const end = interval === '1h' ? Math.floor(toMs / HOUR_MS) * HOUR_MS : toMs;
+      const begin = Date.parse(catalogue.head(stream)?.to ?? instantOf(source.startMs));
+      for (let fromMs = interval === '1h' ? Math.ceil(begin / HOUR_MS) * HOUR_MS : begin; fromMs < end; ) {
+        const until = Math.min((Math.floor(fromMs / HOUR_MS) + 1) * HOUR_MS, end);
+        const head = catalogue.head(stream);
+        const prepared = prepareRates(catalogue, {
+          interval,
+          fromMs,
+          toMs: until,
+          derivedAt: instantOf(source.clock.nowMs()),
+          sequence: (head?.sequence ?? 0) + 1,
+          previous: head?.id ?? null,
+        });
+        fromMs = until;
+        if (!prepared) continue;
+        const opened = await signStatement(rateStatement(prepared), deriver);
+        const verdict = await signVerdict(prepared.verdictOn(opened.id), checker);
+        const both = [{ opened, payload: prepared.payload }, { opened: verdict }];
+        catalogue.keep(both);
+        kept.push(...both);
+      }
+    }
+    return kept;
+  }
+
+  async #log(statements: readonly { id: string; entry: Uint8Array }[]): Promise<void> {
+    if (statements.length === 0) return;
+    const indices = await this.#o.ledger.append(statements.map(({ entry }) => entry));
+    this.#o.catalogue.acknowledge(statements.map(({ id }, i) => ({ id, index: indices[i]! })));
+  }
+
+  #door(heads: ReadonlyMap<string, StreamHead>) {
+    const { catalogue, source, providers } = this.#o;
+    return {
+      providerOf: (stream: string) => {
+        const spec = source.streams.find(({ name }) => name === stream);
+        return (spec && providers.get(spec.venue)?.did) ?? null;
+      },
+      head: (stream: string) => heads.get(stream) ?? catalogue.head(stream),
+      has: (id: string) => catalogue.has(id),
+    };
+  }
+
+  #announce({ id, statement }: Admitted['opened'], rows: readonly Row[], verdict: VerdictPredicate): void {
+    const { stream, period } = statement.predicate;
+    const { decision, level, findings } = verdict;
+    const index = this.#o.catalogue.get(id).index ?? undefined;
+    const common = { time: period.from, id, stream, ...(index === undefined ? {} : { index }) };
+    this.#emit({ type: 'observation', ...common, text: `${rows.length} rows of ${stream}` });
+    this.#emit({ type: 'verdict', ...common, decision, text: `${stream}: ${decision}, ${level}` });
+    if (decision === 'accept') return;
+    const why = findings.find(({ status }) => status === 'fail');
+    this.#emit({ type: 'incident', ...common, decision, text: `${stream}: ${why?.reason ?? decision}` });
+  }
+
+  #announceDerivations(derived: readonly NewStatement[]): void {
+    for (const { opened, payload } of derived) {
+      if (!payload || opened.statement.predicateType !== 'urn:assay:derivation/v1') continue;
+      const { stream, period } = opened.statement.predicate;
+      const last = decodePayload(payload).at(-1) as { rate: string };
+      this.#emit({
+        type: 'derivation',
+        time: period.from,
+        id: opened.id,
+        stream,
+        text: `${stream}: ${last.rate}`,
+      });
+    }
+  }
+
+  #incident(stream: string, error: AssayError): void {
+    this.#emit({
+      type: 'incident',
+      time: instantOf(this.#o.source.clock.nowMs()),
+      stream,
+      text: error.message,
+    });
+  }
+
+  #emit(event: PipelineEvent): void {
+    this.#events.emit('event', event);
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+async function signVerdict(verdict: VerdictPredicate, checker: Ed25519Signer): Promise<OpenedEnvelope> {
+  return signStatement(
+    makeStatement('verdict', { name: verdict.stream, sha256: verdict.observation }, verdict),
+    checker,
+  );
+}
