@@ -158,11 +158,11 @@ export class Pipeline {
   async #nextWindow(fromMs: number, signal: AbortSignal): Promise<number> {
     const { clock } = this.#o.source;
     const settle = clock.endMs === null ? SETTLE_MS : 0;
-    const longest = Math.floor((fromMs + MAX_WINDOW_MS) / HOUR_MS) * HOUR_MS;
-    const wanted = clock.jumps ? longest : fromMs + MINUTE_MS;
-    await clock.waitUntil(wanted + settle, signal);
+    // A clock that jumps goes hour by hour: what is observed an hour late would rightly count as late.
+    const hour = (Math.floor(fromMs / HOUR_MS) + 1) * HOUR_MS;
+    await clock.waitUntil((clock.jumps ? hour : fromMs + MINUTE_MS) + settle, signal);
     const closed = Math.floor((clock.nowMs() - settle) / MINUTE_MS) * MINUTE_MS;
-    return Math.min(Math.max(closed, fromMs + MINUTE_MS), longest, clock.endMs ?? longest);
+    return Math.min(Math.max(closed, fromMs + MINUTE_MS), fromMs + MAX_WINDOW_MS, clock.endMs ?? Number.POSITIVE_INFINITY);
   }
 
   async #window(toMs: number, signal: AbortSignal): Promise<void> {
