@@ -13,6 +13,7 @@ import {
   ed25519NoteSigner,
   ed25519Signer,
   POLICY_TYPE,
+  parseNote,
   STEPS,
   type TrustPolicy,
 } from '@assay/core';
@@ -272,6 +273,7 @@ async function startNode(options: StartOptions, stop: AbortController) {
       const totals = catalogue.totals();
       const published = ledger.published();
       const anchor = keeper?.state();
+      const cosigners = published ? parseNote(published.note).signatures.map(({ name }) => name) : [];
       const streams = new Map(catalogue.streams().map((stream) => [stream.name, stream]));
       return {
         node: {
@@ -294,13 +296,13 @@ async function startNode(options: StartOptions, stop: AbortController) {
           list: ledger.witnessStates().map(({ name, state, size, lastError }, i) => ({
             ...{ name, vkey: witnesses[i]!.vkey, size },
             state:
-              state === 'ok'
-                ? (size ?? 0) < (published?.size ?? 0)
-                  ? 'behind'
-                  : 'ok'
-                : state === 'unknown'
-                  ? 'unknown'
-                  : 'down',
+              state === 'unreachable' || state === 'refusing'
+                ? 'down'
+                : cosigners.includes(name)
+                  ? 'ok'
+                  : state === 'ok'
+                    ? 'behind'
+                    : 'unknown',
             ...(lastError === null ? {} : { lastError }),
           })),
         },
@@ -322,7 +324,9 @@ async function startNode(options: StartOptions, stop: AbortController) {
         },
         sources: source.states().map((state) => {
           const { venue, symbol } = STREAMS.find(({ name }) => name === state.stream)!;
-          return { ...state, venue, symbol, mode: source.mode, rows: streams.get(state.stream)?.rows ?? 0 };
+          const kept = streams.get(state.stream);
+          const lastRowAt = state.lastRowAt ?? kept?.lastTime ?? null;
+          return { ...state, lastRowAt, venue, symbol, mode: source.mode, rows: kept?.rows ?? 0 };
         }),
         incidents: { flagged: totals.verdicts.flag, rejected: totals.verdicts.reject },
         records: {

@@ -170,6 +170,8 @@ export class AnchorKeeper {
     const { chainId, origin, store, nowMs } = this.#options;
     await this.#checkChain();
     await this.#dropOrphans();
+    // After a restart the newest checkpoint may stand there already.
+    if ((store.latest(origin, chainId)?.size ?? 0) >= checkpoint.size) return;
     await this.#ensureRegistered();
     const [, recorded] = await this.#head();
     const root: Hex = `0x${bytesToHex(checkpoint.root)}`;

@@ -34,16 +34,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function keeperOn(rpcUrl: string, everyMs = 0) {
+function keeperOn(rpcUrl: string, anchors = store) {
   return new AnchorKeeper({
     rpcUrl,
     chainId: 31_337,
     origin: ORIGIN,
     registrarSecret: secret(1),
     anchorerSecret: secret(2),
-    store,
+    store: anchors,
     nowMs: Date.now,
-    everyMs,
+    everyMs: 0,
     developmentChain: true,
   });
 }
@@ -149,11 +149,15 @@ test('a restarted chain goes on; one that lost its state gets everything anew, a
 });
 
 test('a crash between sending and the receipt is made good: the same checkpoint is not sent twice', async () => {
-  const keeper = keeperOn(chain.rpcUrl);
+  // What such a crash leaves: the chain has the checkpoint, the store does not.
+  const forgetful = new AnchorStore(join(folder, 'forgetful.db'));
+  const keeper = keeperOn(chain.rpcUrl, forgetful);
   keeper.submit(checkpoint(81));
   expect(await keeper.flush(20_000)).toBe(true);
   await keeper.close();
   expect(keeper.state().last).toMatchObject({ size: 81, transaction: null });
+  verified(forgetful.list(ORIGIN)[0]!.proof, checkpoint(81));
+  forgetful.close();
 });
 
 test('the chain dies with a parent that is killed', async () => {

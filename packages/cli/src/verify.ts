@@ -82,9 +82,17 @@ function describe(
     '',
     ...lines,
     '',
-    VERDICT[report.outcome],
+    genuineButRefused(report)
+      ? 'NOT ACCEPTED: the record is genuine, but its data did not pass the checks.'
+      : VERDICT[report.outcome],
     '',
   ].join('\n');
+}
+
+/** A true record of bad data is another thing than a forged record. */
+function genuineButRefused({ steps }: VerificationReport): boolean {
+  const failed = steps.filter(({ status, required }) => required && status === 'fail');
+  return failed.length > 0 && failed.every(({ code }) => code === 'DECISION_NOT_ACCEPTED');
 }
 
 function choosePolicy(given: string | undefined, dataDir: string | undefined): string {

@@ -1,0 +1,98 @@
+import type { NodeStatus, Problem } from '@assay/gateway';
+import type { RecordDetail, RecordSummary } from '@assay/pipeline';
+import { useQuery } from '@tanstack/react-query';
+
+/** A refusal by the gateway, as RFC 9457 problem document. */
+export class Refusal extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.problem = problem;
+  }
+}
+
+/** A reference rate as the gateway lists it. */
+export interface RateEntry {
+  id: string;
+  time: string;
+  rate: string;
+  level: string | null;
+  decision: string | null;
+  venues: { stream: string; price: string; volume: string }[];
+  excluded: { stream: string; reason: string }[];
+}
+
+/** Asks the gateway. @throws Refusal with its problem document. */
+export async function ask<T>(path: string): Promise<T> {
+  const response = await fetch(path, { headers: { accept: 'application/json' } });
+  const body = await response.json().catch(() => null);
+  if (response.ok) return body as T;
+  throw new Refusal(
+    body ?? {
+      type: '',
+      title: 'no answer',
+      status: response.status,
+      detail: 'the node did not answer',
+      code: 'INTERNAL',
+      next: 'is it running?',
+    },
+  );
+}
+
+export const useStatus = (enabled = true) =>
+  useQuery({
+    queryKey: ['status'],
+    queryFn: () => ask<NodeStatus>('/v1/status'),
+    refetchInterval: 2_000,
+    enabled,
+  });
+
+export const useRates = () =>
+  useQuery({
+    queryKey: ['rates'],
+    queryFn: () =>
+      ask<{ rates: RateEntry[] }>('/v1/reference-rates/BTC-USD/1m?limit=360').then(({ rates }) => rates),
+    refetchInterval: 5_000,
+  });
+
+export const useIncidents = () =>
+  useQuery({
+    queryKey: ['incidents'],
+    queryFn: async () => {
+      const lists = await Promise.all(
+        ['reject', 'flag'].map((decision) =>
+          ask<{ records: RecordSummary[] }>(`/v1/records?decision=${decision}&limit=8`),
+        ),
+      );
+      return lists
+        .flatMap(({ records }) => records)
+        .sort((a, b) => (a.time < b.time ? 1 : -1))
+        .slice(0, 8);
+    },
+    refetchInterval: 5_000,
+  });
+
+export const useRecord = (id: string) =>
+  useQuery({ queryKey: ['record', id], queryFn: () => ask<RecordDetail>(`/v1/records/${id}`), retry: false });
+
+/** The bundle, asked for again while the log waits for its witnesses. */
+export const useBundle = (id: string) =>
+  useQuery({
+    queryKey: ['bundle', id],
+    queryFn: () => ask<unknown>(`/v1/records/${id}/bundle`),
+    retry: (count, error) => error instanceof Refusal && error.problem.code === 'PROOF_PENDING' && count < 30,
+    retryDelay: 1_000,
+  });
+
+export const usePolicy = () =>
+  useQuery({
+    queryKey: ['policy'],
+    queryFn: () => ask<unknown>('/v1/trust-policy'),
+    refetchInterval: 15_000,
+  });
+
+export const search = (query: string) =>
+  ask<{ matches: RecordSummary[] }>(`/v1/search?q=${encodeURIComponent(query)}`).then(
+    ({ matches }) => matches,
+  );

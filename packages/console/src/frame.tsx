@@ -1,0 +1,168 @@
+import { Link, Outlet, useRouterState } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { useStatus } from './api.ts';
+import { applyTheme, currentTheme, type Theme } from './theme.ts';
+
+/** What stands around every page. */
+export function Frame() {
+  const offline = useRouterState({ select: ({ location }) => location.pathname === '/verify' });
+  return (
+    <div className="mx-auto flex min-h-dvh max-w-[1240px] flex-col px-4 sm:px-8">
+      <a
+        href="#content"
+        className="action sr-only z-10 focus:not-sr-only focus:absolute focus:top-2 focus:left-2"
+      >
+        Skip to content
+      </a>
+      <header className="flex flex-wrap items-center gap-x-6 gap-y-2 py-4">
+        <Link to="/" className="flex items-center gap-2.5 text-lg font-semibold tracking-tight">
+          <Mark />
+          Assay
+        </Link>
+        <nav aria-label="Pages" className="flex gap-5">
+          <PageLink to="/" label="Overview" />
+          <PageLink to="/verify" label="Verify" />
+        </nav>
+        <div className="ml-auto flex items-center gap-3">
+          {/* The Verify page asks the network for nothing, this badge included. */}
+          {!offline && <ModeBadge />}
+          <ThemeSwitch />
+        </div>
+      </header>
+      <main id="content" className="flex-1 pt-4 pb-16">
+        <Outlet />
+      </main>
+      <footer className="caption flex flex-wrap gap-x-6 gap-y-1 border-t border-line py-5">
+        <span>Believe the proof, not this page: every figure can be verified without this node.</span>
+        <a className="link" href="/openapi.json">
+          API
+        </a>
+        <a className="link" href="/checkpoint">
+          Checkpoint
+        </a>
+      </footer>
+    </div>
+  );
+}
+
+export function NotFound() {
+  return (
+    <div className="sheet p-8">
+      <h1 className="text-xl font-semibold">There is no such page</h1>
+      <p className="mt-2 text-soft">
+        Go to the{' '}
+        <Link to="/" className="link">
+          overview
+        </Link>{' '}
+        or{' '}
+        <Link to="/verify" className="link">
+          verify a bundle
+        </Link>
+        .
+      </p>
+    </div>
+  );
+}
+
+function PageLink({ to, label }: { to: '/' | '/verify'; label: string }) {
+  return (
+    <Link
+      to={to}
+      activeOptions={{ exact: true }}
+      className="border-b-2 border-transparent py-1 text-soft hover:text-ink"
+      activeProps={{ className: 'border-b-2 !border-accent !text-ink py-1', 'aria-current': 'page' }}
+    >
+      {label}
+    </Link>
+  );
+}
+
+const MODES = {
+  live: { text: 'Live', look: 'border-pass text-pass', help: 'Data comes from the exchanges now' },
+  replay: { text: 'Replay', look: 'border-unknown text-unknown', help: 'Recorded data, replayed' },
+  simulated: { text: 'Simulated', look: 'border-fail text-fail', help: 'No real prices' },
+} as const;
+
+function ModeBadge() {
+  const { data, isError } = useStatus();
+  if (isError)
+    return (
+      <span className="rounded border border-fail px-2 py-0.5 text-sm font-medium text-fail">
+        Node not reachable
+      </span>
+    );
+  if (!data) return null;
+  const { text, look, help } = MODES[data.node.mode];
+  return (
+    <span
+      className={`rounded border px-2 py-0.5 text-sm font-medium ${look}`}
+      title={`${help}. ${data.node.describe}`}
+    >
+      {text}
+    </span>
+  );
+}
+
+function ThemeSwitch() {
+  const [theme, setTheme] = useState<Theme>(currentTheme);
+  useEffect(() => {
+    const system = matchMedia('(prefers-color-scheme: dark)');
+    const follow = () => setTheme(applyTheme());
+    system.addEventListener('change', follow);
+    return () => system.removeEventListener('change', follow);
+  }, []);
+  const other: Theme = theme === 'dark' ? 'light' : 'dark';
+  return (
+    <button
+      type="button"
+      className="action !px-2 !py-1"
+      aria-label={`Switch to the ${other} theme`}
+      onClick={() => setTheme(applyTheme(other))}
+    >
+      <svg
+        viewBox="0 0 20 20"
+        className="size-5"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.6"
+        aria-hidden="true"
+      >
+        {theme === 'dark' ? (
+          <>
+            <circle cx="10" cy="10" r="3.6" />
+            <path
+              d="M10 2v2m0 12v2M2 10h2m12 0h2M4.4 4.4l1.4 1.4m8.4 8.4 1.4 1.4m0-11.2-1.4 1.4M5.8 14.2l-1.4 1.4"
+              strokeLinecap="round"
+            />
+          </>
+        ) : (
+          <path d="M16.5 12.2A7 7 0 0 1 7.8 3.5a7 7 0 1 0 8.7 8.7Z" strokeLinejoin="round" />
+        )}
+      </svg>
+    </button>
+  );
+}
+
+function Mark() {
+  return (
+    <svg viewBox="0 0 24 24" className="size-7" aria-hidden="true">
+      <rect width="24" height="24" rx="5" fill="#123c3a" />
+      <path
+        d="M6 17.5 12 5.5l6 12"
+        fill="none"
+        stroke="#f4efe2"
+        strokeWidth="2"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+      <path
+        d="m8.6 14 2.5 2.4L15.6 11"
+        fill="none"
+        stroke="#7fd6b0"
+        strokeWidth="2"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+    </svg>
+  );
+}

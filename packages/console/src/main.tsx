@@ -1,0 +1,32 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Frame, NotFound } from './frame.tsx';
+import { Home } from './home.tsx';
+import { RecordPage } from './record.tsx';
+import { applyTheme } from './theme.ts';
+import { VerifyPage } from './verify.tsx';
+import './theme.css';
+
+applyTheme();
+
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
+const home = createRoute({ getParentRoute: () => root, path: '/', component: Home });
+const record = createRoute({ getParentRoute: () => root, path: '/records/$id', component: RecordPage });
+const verify = createRoute({ getParentRoute: () => root, path: '/verify', component: VerifyPage });
+const router = createRouter({ routeTree: root.addChildren([home, record, verify]), scrollRestoration: true });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <QueryClientProvider client={new QueryClient()}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+);
