@@ -19,7 +19,14 @@ function installPackages() {
   console.error('assay: installing packages (once, about half a minute) …');
   // npm_execpath is the npm that runs us, which may not be the first on the path.
   const npm = process.env.npm_execpath;
-  run(npm ? process.execPath : 'npm', [...(npm ? [npm] : []), 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  run(npm ? process.execPath : 'npm', [
+    ...(npm ? [npm] : []),
+    'ci',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
 }
 
 /** Node 24 runs TypeScript as it is. On Linux a package brings it; npm scripts find it first on their path. */
@@ -27,13 +34,19 @@ function findNode() {
   const bundled = join('node_modules', `node-${platform()}-${arch()}`, 'bin', 'node');
   if (existsSync(bundled)) return bundled;
   if (Number(process.versions.node.split('.')[0]) >= NEEDED_NODE) return process.execPath;
-  fail(`Assay needs Node ${NEEDED_NODE} on ${platform()}-${arch()}, this is ${process.version}: install it from nodejs.org`);
+  fail(
+    `Assay needs Node ${NEEDED_NODE} on ${platform()}-${arch()}, this is ${process.version}: install it from nodejs.org`,
+  );
 }
 
 /** The console is the only thing with a build step; it is built again when a source is newer. */
 function buildConsole() {
   const built = timeOf('packages/console/dist/index.html');
-  if (Math.max(newestIn('packages/console'), newestIn('packages/core/src'), timeOf('package-lock.json')) <= built) return;
+  if (
+    Math.max(newestIn('packages/console'), newestIn('packages/core/src'), timeOf('package-lock.json')) <=
+    built
+  )
+    return;
   console.error('assay: building the console …');
   run(node, ['node_modules/vite/bin/vite.js', 'build', 'packages/console', '--logLevel', 'warn']);
 }
@@ -52,7 +65,10 @@ function timeOf(path) {
 
 function run(command, args) {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (error || status !== 0) fail(`${[command, ...args].join(' ')} failed${error ? `: ${error.message}` : ` with exit code ${status}`}`);
+  if (error || status !== 0)
+    fail(
+      `${[command, ...args].join(' ')} failed${error ? `: ${error.message}` : ` with exit code ${status}`}`,
+    );
 }
 
 function fail(message) {

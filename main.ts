@@ -83,7 +83,19 @@ async function main(options: StartOptions): Promise<number> {
 /** Follows the source and serves the console until it is told to stop. */
 async function serve(node: Node, options: StartOptions, stop: AbortController): Promise<number> {
   const gateway = await createGateway(node.view, { hosts: options.host });
-  const address = await listen(gateway, options.port);
+  try {
+    return await follow(node, await listen(gateway, options.port), options, stop);
+  } finally {
+    await gateway.close();
+  }
+}
+
+async function follow(
+  node: Node,
+  address: string,
+  options: StartOptions,
+  stop: AbortController,
+): Promise<number> {
   let firstWindow: () => void = () => undefined;
   const first = new Promise<void>((resolve) => {
     firstWindow = resolve;
@@ -105,7 +117,6 @@ async function serve(node: Node, options: StartOptions, stop: AbortController): 
     process.stdout.write('The recording has ended; the console stays up. Ctrl-C stops everything.\n');
   if (!stop.signal.aborted)
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
-  await gateway.close();
   return 0;
 }
 

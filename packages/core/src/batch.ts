@@ -4,7 +4,7 @@ import type { Decimal } from './decimal.ts';
 import { bytesToHex, concatBytes, fromUtf8, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
 import { inclusionPath, leafHash, merkleRoot } from './merkle.ts';
-import { decimal, exactly, type Fail, instant, list, text } from './shape.ts';
+import { decimal, exactly, type Fail, instant, list, sha256Hex, text } from './shape.ts';
 import type { RowRanges, RowSchema, RowsCommitment } from './statement.ts';
 
 /** One row of a batch: flat JSON with decimal strings. */
@@ -19,6 +19,13 @@ export interface Candle {
   close: Decimal;
   /** In units of the base asset. */
   volume: Decimal;
+}
+
+/** One input of a derivation (`material/v1`): an observation with the verdict that admitted it. */
+export interface Material {
+  stream: string;
+  observation: string;
+  verdict: string;
 }
 
 /** Largest payload that one observation may commit to. */
@@ -104,6 +111,12 @@ export function checkRow(row: unknown, schema: RowSchema, path: string, fail: Fa
       if (candle[column] !== null) decimal(candle[column], `${path}.${column}`, fail);
     }
     return candle;
+  }
+  if (schema === 'material/v1') {
+    const material = exactly(row, path, ['stream', 'observation', 'verdict'], fail);
+    text(material.stream, `${path}.stream`, fail, 120);
+    for (const id of ['observation', 'verdict'] as const) sha256Hex(material[id], `${path}.${id}`, fail);
+    return material;
   }
   const rate = exactly(row, path, ['time', 'rate', 'venues', 'excluded'], fail, ['partitions']);
   instant(rate.time, `${path}.time`, fail);

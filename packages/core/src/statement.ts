@@ -47,7 +47,7 @@ export interface Period {
 /** Inclusive ranges of row indices, ascending: `[[3, 17], [20, 20]]`. */
 export type RowRanges = [from: number, to: number][];
 
-export const ROW_SCHEMAS = ['candle/v1', 'reference-rate/v1'] as const;
+export const ROW_SCHEMAS = ['candle/v1', 'reference-rate/v1', 'material/v1'] as const;
 export type RowSchema = (typeof ROW_SCHEMAS)[number];
 
 /** What a statement says of its rows, so that each can be proved alone. */
@@ -133,7 +133,8 @@ export interface DerivationPredicate {
   stream: string;
   function: { name: string; version: string; digest: { sha256: string } };
   parameters: Record<string, unknown>;
-  materials: { stream: string; observation: string; verdict: string }[];
+  /** The inputs (`material/v1` rows): committed to like rows, because an hour of live minutes has hundreds. */
+  materials: RowsCommitment;
   derivedAt: string;
   period: Period;
   sequence: number;
@@ -232,7 +233,7 @@ function readObservation(value: unknown): ObservationPredicate {
     observedAt: instant(p.observedAt, 'observedAt', malformed),
     period: readPeriod(p.period, 'period'),
     gaps: list(p.gaps, 'gaps', readPeriod, malformed),
-    rows: readRows(p.rows),
+    rows: readRows(p.rows, 'rows'),
   };
 }
 
@@ -319,20 +320,11 @@ function readDerivation(value: unknown): DerivationPredicate {
       digest: readDigest(code.digest, 'function.digest'),
     },
     parameters: p.parameters as Record<string, unknown>,
-    materials: list(p.materials, 'materials', readMaterial, malformed),
+    materials: readRows(p.materials, 'materials'),
     derivedAt: instant(p.derivedAt, 'derivedAt', malformed),
     period: readPeriod(p.period, 'period'),
     ...readPlace(p),
-    rows: readRows(p.rows),
-  };
-}
-
-function readMaterial(value: unknown, path: string) {
-  const material = exactly(value, path, ['stream', 'observation', 'verdict'], malformed);
-  return {
-    stream: readStream(material.stream, `${path}.stream`),
-    observation: sha256Hex(material.observation, `${path}.observation`, malformed),
-    verdict: sha256Hex(material.verdict, `${path}.verdict`, malformed),
+    rows: readRows(p.rows, 'rows'),
   };
 }
 
@@ -360,20 +352,20 @@ function readPeriod(value: unknown, path: string): Period {
   return from < to ? { from, to } : malformed(`${path}: expected from before to, got ${from} and ${to}`);
 }
 
-function readRows(value: unknown): RowsCommitment {
-  const rows = exactly(value, 'rows', ['count', 'root', 'schema', 'payload', 'bytes'], malformed);
+function readRows(value: unknown, path: string): RowsCommitment {
+  const rows = exactly(value, path, ['count', 'root', 'schema', 'payload', 'bytes'], malformed);
   return {
-    count: integer(rows.count, 'rows.count', malformed, 1),
-    root: sha256Hex(rows.root, 'rows.root', malformed),
-    schema: oneOf(rows.schema, 'rows.schema', ROW_SCHEMAS, malformed),
+    count: integer(rows.count, `${path}.count`, malformed, 1),
+    root: sha256Hex(rows.root, `${path}.root`, malformed),
+    schema: oneOf(rows.schema, `${path}.schema`, ROW_SCHEMAS, malformed),
     payload: pattern(
       rows.payload,
-      'rows.payload',
+      `${path}.payload`,
       /^bafkrei[a-z2-7]{52}$/,
       'a CIDv1 of raw bytes under SHA-256',
       malformed,
     ),
-    bytes: integer(rows.bytes, 'rows.bytes', malformed, 1),
+    bytes: integer(rows.bytes, `${path}.bytes`, malformed, 1),
   };
 }
 

@@ -2,10 +2,12 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import {
   AssayError,
   type Decision,
+  encodePayload,
   fromUtf8,
   inRanges,
   kindOfStatement,
   type Level,
+  type Material,
   type OpenedEnvelope,
   PREDICATE,
   type Quality,
@@ -50,10 +52,13 @@ export interface StreamHead {
   to: string;
 }
 
-/** A statement to be kept, with the payload that it commits to. */
+/** A statement to be kept, with the payloads that it commits to. */
 export interface NewStatement {
   opened: OpenedEnvelope;
+  /** NDJSON of its rows; absent for verdicts. */
   payload?: Uint8Array;
+  /** What a derivation was made from. */
+  materials?: readonly Material[];
 }
 
 const SCHEMA = `
@@ -117,7 +122,7 @@ export class Catalogue {
   /** Keeps statements with their payloads: all of them durably, or none. */
   keep(statements: readonly NewStatement[]): void {
     this.#transaction(() => {
-      for (const { opened, payload } of statements) this.#insert(opened, payload);
+      for (const statement of statements) this.#insert(statement);
     });
   }
 
@@ -341,38 +346,29 @@ export class Catalogue {
     this.#db.close();
   }
 
-  #insert({ id, statement, signer, entry }: OpenedEnvelope, payload: Uint8Array | undefined): void {
+  #insert({ opened: { id, statement, signer, entry }, payload, materials = [] }: NewStatement): void {
     const kind = kindOfStatement(statement);
     const place = placeOf(statement);
     this.#run(
       `INSERT INTO statements (id, kind, stream, signer, sequence, from_time, to_time, row_count, payload, entry)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[
-        id,
-        kind,
-        statement.predicate.stream,
-        signer,
-        place.sequence,
-        place.from,
-        place.to,
-        place.rows,
-        place.payload,
-        entry,
-      ],
+      ...[id, kind, statement.predicate.stream, signer, place.sequence],
+      ...[place.from, place.to, place.rows, place.payload, entry],
     );
-    if (payload && place.payload)
-      this.#run('INSERT OR IGNORE INTO payloads (cid, bytes) VALUES (?, ?)', place.payload, payload);
+    if (payload && place.payload) this.#keepPayload(place.payload, payload);
     if (statement.predicateType === PREDICATE.verdict) this.#insertVerdict(id, statement.predicate);
-    if (statement.predicateType === PREDICATE.derivation) {
-      for (const { observation, stream } of statement.predicate.materials) {
-        this.#run(
-          'INSERT OR IGNORE INTO materials (derivation, material, stream) VALUES (?, ?, ?)',
-          id,
-          observation,
-          stream,
-        );
-      }
+    if (statement.predicateType !== PREDICATE.derivation) return;
+    this.#keepPayload(statement.predicate.materials.payload, encodePayload(materials));
+    for (const { observation, stream } of materials) {
+      this.#run(
+        'INSERT OR IGNORE INTO materials (derivation, material, stream) VALUES (?, ?, ?)',
+        ...[id, observation, stream],
+      );
     }
+  }
+
+  #keepPayload(cid: string, bytes: Uint8Array): void {
+    this.#run('INSERT OR IGNORE INTO payloads (cid, bytes) VALUES (?, ?)', cid, bytes);
   }
 
   #insertVerdict(id: string, verdict: VerdictPredicate): void {

@@ -9,6 +9,7 @@ import {
   type DerivationStatement,
   decodePayload,
   digestHex,
+  type Material,
   makeStatement,
   PREDICATE,
   type Row,
@@ -29,9 +30,6 @@ export type RateInterval = '1m' | '1h';
 const MINUTES: Record<RateInterval, number> = { '1m': 1, '1h': 60 };
 const MINUTE_MS = 60_000;
 
-/** What a derivation was made from: recorded in the statement as `materials`. */
-type Material = DerivationPredicate['materials'][number];
-
 /** Name of the stream of a pair's reference rates. */
 export function rateStream(pair: string, interval: RateInterval): string {
   return `assay.${pair}.reference-rate.${interval}`;
@@ -41,6 +39,7 @@ export function rateStream(pair: string, interval: RateInterval): string {
 export interface PreparedRates {
   predicate: DerivationPredicate;
   payload: Uint8Array;
+  materials: Material[];
   sha256: string;
   /** The verdict, once the statement's id is known. */
   verdictOn: (id: string) => VerdictPredicate;
@@ -79,7 +78,7 @@ export function prepareRates(
     stream,
     function: { ...RATE_FUNCTION, digest: { sha256: rateCodeDigest() } },
     parameters: { ...parameters, intervalMinutes: MINUTES[interval] },
-    materials,
+    materials: commitRows(materials, 'material/v1').commitment,
     derivedAt,
     period: { from: instantOf(fromMs), to: instantOf(toMs) },
     sequence,
@@ -87,7 +86,13 @@ export function prepareRates(
     rows: commitment,
   };
   const expected = (toMs - fromMs) / (MINUTES[interval] * MINUTE_MS);
-  return { predicate, payload, sha256, verdictOn: (id) => verdictOnRates(id, predicate, rates, expected) };
+  return {
+    predicate,
+    payload,
+    sha256,
+    materials,
+    verdictOn: (id) => verdictOnRates(id, predicate, rates, expected),
+  };
 }
 
 /** The statement around a derivation's predicate. */
@@ -120,7 +125,8 @@ export function recompute(
       },
     );
   }
-  const { function: code, parameters, period, materials } = statement.predicate;
+  const { function: code, parameters, period } = statement.predicate;
+  const materials = decodePayload(catalogue.payload(statement.predicate.materials.payload)) as Material[];
   if (code.digest.sha256 !== rateCodeDigest()) {
     throw new AssayError(
       'DERIVATION_MISMATCH',

@@ -162,7 +162,11 @@ export class Pipeline {
     const hour = (Math.floor(fromMs / HOUR_MS) + 1) * HOUR_MS;
     await clock.waitUntil((clock.jumps ? hour : fromMs + MINUTE_MS) + settle, signal);
     const closed = Math.floor((clock.nowMs() - settle) / MINUTE_MS) * MINUTE_MS;
-    return Math.min(Math.max(closed, fromMs + MINUTE_MS), fromMs + MAX_WINDOW_MS, clock.endMs ?? Number.POSITIVE_INFINITY);
+    return Math.min(
+      Math.max(closed, fromMs + MINUTE_MS),
+      fromMs + MAX_WINDOW_MS,
+      clock.endMs ?? Number.POSITIVE_INFINITY,
+    );
   }
 
   async #window(toMs: number, signal: AbortSignal): Promise<void> {
@@ -263,7 +267,8 @@ export class Pipeline {
         if (!prepared) continue;
         const opened = await signStatement(rateStatement(prepared), deriver);
         const verdict = await signVerdict(prepared.verdictOn(opened.id), checker);
-        const both = [{ opened, payload: prepared.payload }, { opened: verdict }];
+        const { payload, materials } = prepared;
+        const both = [{ opened, payload, materials }, { opened: verdict }];
         catalogue.keep(both);
         kept.push(...both);
       }
@@ -294,7 +299,11 @@ export class Pipeline {
     const { decision, level, findings } = verdict;
     const index = this.#o.catalogue.get(id).index ?? undefined;
     const common = { time: period.from, id, stream, ...(index === undefined ? {} : { index }) };
-    this.#emit({ type: 'observation', ...common, text: `${rows.length} rows of ${stream}` });
+    this.#emit({
+      type: 'observation',
+      ...common,
+      text: `${rows.length} row${rows.length === 1 ? '' : 's'} of ${stream}`,
+    });
     this.#emit({ type: 'verdict', ...common, decision, text: `${stream}: ${decision}, ${level}` });
     if (decision === 'accept') return;
     const why = findings.find(({ status }) => status === 'fail');
