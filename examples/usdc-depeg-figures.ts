@@ -81,12 +81,13 @@ export interface Figures {
   volumes: { stream: string; perDay: number; traded: number }[];
   quotes: Quote[];
   rateHours: RateHour[];
-  /** Hours with a rate, and by day those in which a BTC/USDC or BTC/USDT feed did not contribute. */
-  rates: { hours: number; spreadWorstBps: number; spreadWorstHour: string };
+  /** Hours with a reference rate, and all hours. */
+  rates: { hours: number; of: number };
 }
 
 const MARGIN_BPS = 25;
-const DEPEG_DAYS = ['2023-03-11', '2023-03-12', '2023-03-13'];
+/** The days on which USDC was off its peg. */
+export const DEPEG_DAYS = ['2023-03-11', '2023-03-12', '2023-03-13'];
 const RATE_HOURS = ['00', '03', '04', '07', '12', '18', '23'].map((hour) => `2023-03-11T${hour}:00:00Z`);
 /** Where the examples are quoted from. */
 const QUOTED = [
@@ -130,7 +131,7 @@ export function measure(recording: {
       assert.ok(rate, `expected a reference rate at ${time}`);
       return rateHour(rate, prices);
     }),
-    rates: worstSpread(rates),
+    rates: { hours: rates.length, of: new Set(batches.map(({ from }) => from.slice(0, 13))).size },
   };
 }
 
@@ -299,7 +300,9 @@ function closesIn(prices: Closes, stream: string, hours: readonly string[]): [ti
 function usdcIn(prices: Closes, day: string, hours: readonly number[]): FarFromLimit['usdc'] {
   const names = hours.map((hour) => `${day}T${String(hour).padStart(2, '0')}`);
   const binance = closesIn(prices, 'binance.USDC-USDT.1m', names).flatMap(([time, close]) => {
-    const usdt = ['coinbase', 'kraken'].flatMap((venue) => prices.get(`${venue}.USDT-USD.1m`)?.get(time) ?? []);
+    const usdt = ['coinbase', 'kraken'].flatMap(
+      (venue) => prices.get(`${venue}.USDT-USD.1m`)?.get(time) ?? [],
+    );
     return usdt.length > 0 ? [close * median(usdt)] : [];
   });
   const kraken = closesIn(prices, 'kraken.USDC-USD.1m', names).map(([, close]) => close);
@@ -381,20 +384,11 @@ function rateHour(rate: ReferenceRate, prices: Closes): RateHour {
   const atPar = closesIn(prices, 'kraken.BTC-USDC.1m', [rate.time.slice(0, 13)]).map(([, close]) => close);
   return {
     rate,
-    widestBps: widestOf(rate),
+    widestBps: Math.max(
+      ...rate.venues.map(({ price }) => Math.abs(Number(price) / Number(rate.rate) - 1) * 10_000),
+    ),
     atParPercent: atPar.length > 0 ? (median(atPar) / Number(rate.rate) - 1) * 100 : null,
   };
-}
-
-function widestOf({ rate, venues }: ReferenceRate): number {
-  return Math.max(...venues.map(({ price }) => Math.abs(Number(price) / Number(rate) - 1) * 10_000));
-}
-
-function worstSpread(rates: readonly ReferenceRate[]): Figures['rates'] {
-  const widest = rates
-    .map((rate) => ({ hour: rate.time, bps: widestOf(rate) }))
-    .sort((a, b) => b.bps - a.bps)[0];
-  return { hours: rates.length, spreadWorstBps: widest?.bps ?? 0, spreadWorstHour: widest?.hour ?? '' };
 }
 
 function median(values: readonly number[]): number {

@@ -1,5 +1,6 @@
 /**
- * Compiles the contracts and writes `src/artifacts.ts`. Run it after changing a contract: `node compile.ts`.
+ * Compiles the contracts and writes `src/artifacts.ts`. Run it after changing a contract: `node compile.ts`, then
+ * `npm run format`.
  * The node never compiles; a test checks that the artifacts belong to the sources.
  */
 import { createHash } from 'node:crypto';
@@ -58,6 +59,6 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const members = Object.entries(contracts).map(
     ([name, artifact]) => `export const ${name} = ${JSON.stringify(artifact, null, 2)} as const;\n`,
   );
-  const head = `/** Written by \`node compile.ts\` with solc ${compiler}; not to be edited. */\n\n`;
+  const head = `/** Written by \`node compile.ts\`; not to be edited. */\n\nexport const compiler = '${compiler}';\n\n`;
   writeFileSync(new URL('./src/artifacts.ts', import.meta.url), head + members.join('\n'));
 }

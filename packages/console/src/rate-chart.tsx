@@ -51,15 +51,13 @@ export default function RateChart({ rates }: { rates: RateEntry[] }) {
   }, [rates]);
   const [first, last] = [rates.at(-1), rates[0]];
   return (
-    <div
-      ref={box}
-      className="h-56"
-      role="img"
-      aria-label={
-        first && last
+    <figure>
+      <div ref={box} className="h-56" />
+      <figcaption className="sr-only">
+        {first && last
           ? `BTC/USD reference rate from ${first.rate} at ${first.time} to ${last.rate} at ${last.time}`
-          : 'No rates yet'
-      }
-    />
+          : 'No rates yet'}
+      </figcaption>
+    </figure>
   );
 }

@@ -27,25 +27,38 @@ contract CheckpointAnchor {
     /// @notice The only account that may register logs and replace their anchorers.
     address public immutable registrar;
 
+    /// @notice A log was registered, or its anchorer replaced.
     /// @param originId keccak256(bytes(origin))
     event OriginRegistered(bytes32 indexed originId, string origin, address indexed anchorer);
+    /// @notice A log grew to a new checkpoint.
     event CheckpointAnchored(bytes32 indexed originId, uint64 indexed size, bytes32 root);
 
+    /// @notice Only the registrar may register logs.
     error NotRegistrar(address caller);
+    /// @notice Only the log's anchorer may record its checkpoints.
     error NotAnchorer(bytes32 originId, address caller);
+    /// @notice A log's origin is at least one character.
     error OriginEmpty();
+    /// @notice A log needs an anchorer.
     error AnchorerZero();
+    /// @notice The log has more entries than the checkpoint given: a log never gets shorter.
     error SizeDecreased(uint64 recorded, uint64 given);
+    /// @notice This size is recorded with another root: one of both checkpoints shows a forked log.
     error RootConflict(uint64 size, bytes32 recorded, bytes32 given);
+    /// @notice The checkpoint of an empty log proves nothing.
     error CheckpointEmpty();
 
-    /// @param registrar_ Account that registers logs; it can never record or change a checkpoint.
+    /// @param registrar_ Account that registers logs and names their anchorers. It decides who may record from now
+    ///        on; what is recorded it can neither shorten nor change, and nobody can.
     constructor(address registrar_) {
         registrar = registrar_;
     }
 
     /// @notice Registers a log, or replaces the account that may anchor it (key rotation).
     /// @dev Only the registrar: an origin cannot be taken by whoever sees it first.
+    /// @param origin Origin line of the log's checkpoints.
+    /// @param anchorer The account that may record checkpoints of it from now on.
+    /// @return originId keccak256(bytes(origin))
     function registerOrigin(string calldata origin, address anchorer) external returns (bytes32 originId) {
         if (msg.sender != registrar) revert NotRegistrar(msg.sender);
         if (bytes(origin).length == 0) revert OriginEmpty();
@@ -57,6 +70,9 @@ contract CheckpointAnchor {
 
     /// @notice Records a checkpoint. A size never decreases, and never gets a second root.
     /// @dev The same checkpoint again changes nothing, so that a retried transaction is harmless.
+    /// @param originId keccak256(bytes(origin))
+    /// @param size Number of entries in the tree.
+    /// @param root RFC 6962 root hash of the tree.
     function anchor(bytes32 originId, uint64 size, bytes32 root) external {
         if (msg.sender != anchorerOf[originId]) revert NotAnchorer(originId, msg.sender);
         if (size == 0) revert CheckpointEmpty();

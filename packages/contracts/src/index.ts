@@ -1,5 +1,7 @@
 import { CheckpointAnchor } from './artifacts.ts';
 
+type Hex = `0x${string}`;
+
 /** Typed interface of the CheckpointAnchor contract, for viem. */
 export const checkpointAnchorAbi = CheckpointAnchor.abi;
 /** Creation code without the constructor's argument. */
@@ -8,3 +10,19 @@ export const checkpointAnchorBytecode = CheckpointAnchor.bytecode;
 export const CHECKPOINT_ANCHOR_HEADS_SLOT = 0n;
 /** Arachnid's deterministic deployment proxy: the same address on almost every EVM chain, and on anvil. */
 export const CREATE2_DEPLOYER = '0x4e59b44847b379578588920ca78fbf26c0b4956c';
+
+/**
+ * The transaction that deploys CheckpointAnchor for a registrar through the deployment proxy. The contract's
+ * address follows from it (EIP-1014), so a registrar has the same one on every chain.
+ */
+export function checkpointAnchorDeployment(registrar: Hex): {
+  to: Hex;
+  salt: Hex;
+  creationCode: Hex;
+  data: Hex;
+} {
+  const salt: Hex = `0x${'0'.repeat(64)}`;
+  const argument = registrar.slice(2).toLowerCase().padStart(64, '0');
+  const creationCode: Hex = `${checkpointAnchorBytecode}${argument}`;
+  return { to: CREATE2_DEPLOYER, salt, creationCode, data: `${salt}${creationCode.slice(2)}` as Hex };
+}

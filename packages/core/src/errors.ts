@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | 'ANCHOR_CHAIN_NOT_TRUSTED'
+  | 'ANCHOR_CONFLICT'
   | 'ANCHOR_PROOF_INVALID'
   | 'ARGUMENT_INVALID'
   | 'BATCH_OUT_OF_ORDER'

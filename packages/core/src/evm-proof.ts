@@ -1,6 +1,8 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesEqual, bytesToHex, concatBytes, hexToBytes, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
+import { decodeRlp, type Rlp, rlpInteger } from './rlp.ts';
+import { exactly, type Fail, integer, list, pattern } from './shape.ts';
 
 type Hex = `0x${string}`;
 
@@ -39,28 +41,53 @@ export function verifyAnchorProof(
   anchor: AnchorProof,
   expected: { origin: string; size: number; root: Uint8Array; contract: string; chainId: number },
 ): void {
-  if (anchor.chainId !== expected.chainId)
-    invalid(`expected chain ${expected.chainId}, got ${anchor.chainId}`);
-  if (anchor.contract !== expected.contract)
-    invalid(`expected the contract ${expected.contract}, got ${anchor.contract}`);
-  const stateRoot = readHeader(anchor);
-  const account = listOf(
-    decodeRlp(prove(stateRoot, keccak_256(bytesOf(anchor.contract)), anchor.accountProof, 'account')),
-    4,
-    'the account',
-  );
-  const storageRoot = account[2]!;
-  const rootSlot = headSlot(expected.origin);
-  const root = storageWord(prove(storageRoot, keccak_256(word(rootSlot)), anchor.rootProof, 'root'), 'root');
+  const proof = readAnchorProof(anchor, 'anchor', invalid);
+  if (proof.chainId !== expected.chainId) invalid(`expected chain ${expected.chainId}, got ${proof.chainId}`);
+  if (proof.contract !== expected.contract)
+    invalid(`expected the contract ${expected.contract}, got ${proof.contract}`);
+  const stateRoot = part('header', () => readHeader(proof));
+  const storageRoot = part('account', () => {
+    const account = prove(stateRoot, keccak_256(bytesOf(proof.contract)), proof.accountProof);
+    return listOf(decodeRlp(account), 4)[2]!;
+  });
+  const slot = headSlot(expected.origin);
+  const root = part('root', () => storageWord(storageRoot, slot, proof.rootProof));
   if (!bytesEqual(word(root), expected.root)) invalid('the block records another root');
-  const packed = storageWord(
-    prove(storageRoot, keccak_256(word(rootSlot + 1n)), anchor.sizeProof, 'size'),
-    'size',
-  );
-  // The slot packs `uint64 size` below `uint64 anchoredAt`.
+  // The slot after it packs `uint64 size` below `uint64 anchoredAt`.
+  const packed = part('size', () => storageWord(storageRoot, slot + 1n, proof.sizeProof));
   const size = packed & ((1n << 64n) - 1n);
-  if (size !== BigInt(expected.size))
+  if (`${size}` !== `${expected.size}`)
     invalid(`expected the size ${expected.size}, the block records ${size}`);
+}
+
+/** More nodes than the path of a 32-byte key has. */
+const MAX_NODES = 64;
+
+/** Reads an anchor of unknown origin, exactly; `fail` decides the error. */
+export function readAnchorProof(value: unknown, path: string, fail: Fail): AnchorProof {
+  const hex = (member: unknown, at: string, bytes?: number) =>
+    pattern(
+      member,
+      at,
+      bytes ? new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`) : /^0x([0-9a-f]{2})+$/,
+      `${bytes ? `${bytes} bytes of ` : ''}lower-case hexadecimal after 0x`,
+      fail,
+    ) as Hex;
+  const members = ['chainId', 'contract', 'blockNumber', 'blockHash', 'header'] as const;
+  const proofs = ['accountProof', 'rootProof', 'sizeProof'] as const;
+  const anchor = exactly(value, path, [...members, ...proofs], fail);
+  const nodes = (name: (typeof proofs)[number]) =>
+    list(anchor[name], `${path}.${name}`, (node, at) => hex(node, at), fail, MAX_NODES);
+  return {
+    chainId: integer(anchor.chainId, `${path}.chainId`, fail, 1),
+    contract: hex(anchor.contract, `${path}.contract`, 20),
+    blockNumber: integer(anchor.blockNumber, `${path}.blockNumber`, fail),
+    blockHash: hex(anchor.blockHash, `${path}.blockHash`, 32),
+    header: hex(anchor.header, `${path}.header`),
+    accountProof: nodes('accountProof'),
+    rootProof: nodes('rootProof'),
+    sizeProof: nodes('sizeProof'),
+  };
 }
 
 /** Storage slot of a log's head: the root; the size lies in the slot after it. */
@@ -74,21 +101,32 @@ function word(value: bigint): Uint8Array {
   return hexToBytes(value.toString(16).padStart(64, '0'));
 }
 
-function readHeader(anchor: AnchorProof): Uint8Array {
-  const header = bytesOf(anchor.header);
-  if (`0x${bytesToHex(keccak_256(header))}` !== anchor.blockHash)
-    invalid('the header does not have the stated block hash');
-  const members = listOf(decodeRlp(header), null, 'the header');
+/** Names the part of the proof in which something does not hold. */
+function part<T>(name: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    return invalid(`${name}: ${error.message}`, error);
+  }
+}
+
+/** The state root of the header. */
+function readHeader({ header, blockHash, blockNumber }: AnchorProof): Uint8Array {
+  const bytes = bytesOf(header);
+  const hash = `0x${bytesToHex(keccak_256(bytes))}`;
+  if (hash !== blockHash) broken(`expected the block hash ${blockHash}, the header has ${hash}`);
+  const members = listOf(decodeRlp(bytes), null);
   const [stateRoot, number] = [members[STATE_ROOT], members[NUMBER]];
-  if (stateRoot?.length !== 32 || number === undefined) return invalid('the header has too few members');
-  if (integerOf(number) !== BigInt(anchor.blockNumber))
-    invalid(`the header is of block ${integerOf(number)}, not ${anchor.blockNumber}`);
+  if (stateRoot?.length !== 32 || number === undefined) return broken('it has too few members');
+  if (rlpInteger(number) !== BigInt(blockNumber))
+    broken(`expected block ${blockNumber}, the header is of block ${rlpInteger(number)}`);
   return stateRoot;
 }
 
 /** Value at a hashed key below a trie's root (Yellow Paper appendix D). Every node given must be used. */
-function prove(root: Uint8Array, key: Uint8Array, nodes: readonly Hex[], what: string): Uint8Array {
-  const path = [...bytesToHex(key)].map((digit) => Number.parseInt(digit, 16));
+function prove(root: Uint8Array, key: Uint8Array, nodes: readonly Hex[]): Uint8Array {
+  const path = nibblesOf(key);
   let reference: Rlp = root;
   let used = 0;
   for (;;) {
@@ -96,103 +134,66 @@ function prove(root: Uint8Array, key: Uint8Array, nodes: readonly Hex[], what: s
     let node: Rlp = reference;
     if (node instanceof Uint8Array) {
       const bytes = nodes[used] === undefined ? null : bytesOf(nodes[used]!);
+      if (!bytes || !bytesEqual(keccak_256(bytes), node)) return broken(`the proof breaks at node ${used}`);
       used += 1;
-      if (!bytes || !bytesEqual(keccak_256(bytes), node))
-        return invalid(`the proof of the ${what} breaks at node ${used - 1}`);
       node = decodeRlp(bytes);
     }
-    if (!Array.isArray(node)) return invalid(`the proof of the ${what} has a malformed node`);
+    if (!Array.isArray(node)) return broken('a trie node is malformed');
     if (node.length === 17) {
       const step = path.shift();
-      if (step === undefined) return invalid(`the proof of the ${what} is too long`);
+      if (step === undefined) return broken('the proof goes on after its key');
       reference = node[step]!;
     } else if (node.length === 2 && node[0] instanceof Uint8Array) {
       const { leaf, nibbles } = compactPath(node[0]);
-      if (nibbles.some((nibble) => path.shift() !== nibble))
-        return invalid(`the ${what} is not in the state`);
+      if (nibbles.some((nibble) => path.shift() !== nibble)) return broken('the state has no such key');
       reference = node[1]!;
       if (leaf) {
-        if (path.length > 0 || used !== nodes.length || !(reference instanceof Uint8Array)) {
-          return invalid(`the proof of the ${what} does not end at its leaf`);
-        }
+        if (path.length > 0 || used !== nodes.length || !(reference instanceof Uint8Array))
+          return broken('the proof does not end at its leaf');
         return reference;
       }
-    } else return invalid(`the proof of the ${what} has a malformed node`);
-    if (reference.length === 0) return invalid(`the ${what} is not in the state`);
+    } else return broken('a trie node is malformed');
+    if (reference.length === 0) return broken('the state has no such key');
   }
 }
 
 /** Hex-prefix encoding (Yellow Paper appendix C). */
 function compactPath(encoded: Uint8Array): { leaf: boolean; nibbles: number[] } {
-  const [flag, ...nibbles] = [...bytesToHex(encoded)].map((digit) => Number.parseInt(digit, 16));
+  const [flag, ...nibbles] = nibblesOf(encoded);
   if (flag === undefined || flag > 3 || (flag % 2 === 0 && nibbles[0] !== 0))
-    return invalid('a trie node has a malformed path');
+    return broken('a trie node has a malformed path');
   return { leaf: flag >= 2, nibbles: flag % 2 === 0 ? nibbles.slice(1) : nibbles };
 }
 
-function storageWord(value: Uint8Array, what: string): bigint {
-  const scalar = decodeRlp(value);
-  if (!(scalar instanceof Uint8Array) || scalar.length > 32)
-    return invalid(`the ${what} is not a storage word`);
-  return integerOf(scalar);
+function nibblesOf(bytes: Uint8Array): number[] {
+  return Array.from(bytes).flatMap((byte) => [byte >> 4, byte & 15]);
 }
 
-/** RLP integers have no leading zeros (Yellow Paper appendix B). */
-function integerOf(bytes: Uint8Array): bigint {
-  if (bytes[0] === 0) return invalid('an integer has a leading zero');
-  return bytes.length === 0 ? 0n : BigInt(`0x${bytesToHex(bytes)}`);
+function storageWord(storageRoot: Uint8Array, slot: bigint, nodes: readonly Hex[]): bigint {
+  const scalar = decodeRlp(prove(storageRoot, keccak_256(word(slot)), nodes));
+  if (!(scalar instanceof Uint8Array) || scalar.length > 32) return broken('expected a storage word');
+  return rlpInteger(scalar);
 }
 
-type Rlp = Uint8Array | Rlp[];
-
-/** Decodes one RLP item that fills the bytes, in the only encoding that it may have. */
-function decodeRlp(bytes: Uint8Array): Rlp {
-  const { item, end } = readItem(bytes, 0, 0);
-  return end === bytes.length ? item : invalid('bytes follow an RLP item');
-}
-
-/** Deeper nesting than a trie node or a header has. */
-const MAX_DEPTH = 8;
-
-function readItem(bytes: Uint8Array, at: number, depth: number): { item: Rlp; end: number } {
-  const first = bytes[at];
-  if (first === undefined || depth > MAX_DEPTH) return invalid('an RLP item is cut short');
-  if (first < 0x80) return { item: bytes.subarray(at, at + 1), end: at + 1 };
-  const isList = first >= 0xc0;
-  const short = first - (isList ? 0xc0 : 0x80);
-  let start = at + 1;
-  let length = short;
-  if (short > 55) {
-    start += short - 55;
-    length = Number(integerOf(bytes.subarray(at + 1, start)));
-    if (length <= 55) invalid('an RLP length is longer than it needs to be');
-  }
-  const end = start + length;
-  if (!(end <= bytes.length)) invalid('an RLP item is cut short');
-  if (!isList) {
-    if (length === 1 && bytes[start]! < 0x80) invalid('an RLP byte is longer than it needs to be');
-    return { item: bytes.subarray(start, end), end };
-  }
-  const items: Rlp[] = [];
-  for (let next = start; next < end; ) {
-    const member = readItem(bytes.subarray(0, end), next, depth + 1);
-    items.push(member.item);
-    next = member.end;
-  }
-  return { item: items, end };
-}
-
-function listOf(item: Rlp, length: number | null, what: string): Uint8Array[] {
-  if (!Array.isArray(item) || (length !== null && item.length !== length) || item.some(Array.isArray)) {
-    return invalid(`${what} is malformed`);
-  }
+/** A list of byte strings. */
+function listOf(item: Rlp, length: number | null): Uint8Array[] {
+  if (!Array.isArray(item) || (length !== null && item.length !== length) || item.some(Array.isArray))
+    return broken(`expected a list of ${length ?? 'some'} byte strings`);
   return item as Uint8Array[];
 }
 
 function bytesOf(hex: Hex): Uint8Array {
-  return hex.startsWith('0x') ? hexToBytes(hex.slice(2)) : invalid('expected hexadecimal after 0x');
+  return hexToBytes(hex.slice(2));
 }
 
-function invalid(message: string): never {
-  throw new AssayError('ANCHOR_PROOF_INVALID', `the anchor does not prove the checkpoint: ${message}`);
+/** Breaks off inside a part, which `part` then names. */
+function broken(message: string): never {
+  throw new AssayError('ANCHOR_PROOF_INVALID', message);
+}
+
+function invalid(message: string, cause?: unknown): never {
+  throw new AssayError('ANCHOR_PROOF_INVALID', `the anchor does not prove the checkpoint: ${message}`, {
+    next: 'export the bundle again; if it fails again, do not rely on this anchor',
+    cause,
+  });
 }
