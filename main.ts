@@ -61,6 +61,8 @@ try {
   );
   process.exitCode = error.code === 'ARGUMENT_INVALID' ? 2 : 1;
 }
+// Everything is closed by now; a forgotten timer must not keep a finished run alive.
+process.exit();
 
 async function main(options: StartOptions): Promise<number> {
   const stop = new AbortController();
@@ -166,12 +168,14 @@ async function startNode(options: StartOptions, stop: AbortController) {
     const anchors = new AnchorStore(layout.anchors);
     closing.push(() => anchors.close());
 
-    // The slow starts side by side.
-    const [witnesses, chain, source] = await Promise.all([
+    // The slow starts side by side; each is waited for even when another fails, so that it can be undone.
+    const starts = [
       startWitnesses(layout.witness, { origin, vkey: logSigner.vkey }, closing),
-      options.chain === 'embedded' ? startChain(layout.chain, closing) : null,
+      options.chain === 'embedded' ? startChain(layout.chain, closing) : Promise.resolve(null),
       openSource(options, catalogue, closing, stop.signal),
-    ]);
+    ] as const;
+    await Promise.allSettled(starts);
+    const [witnesses, chain, source] = await Promise.all(starts);
     const endpoint = chain ?? (typeof options.chain === 'object' ? options.chain : null);
 
     const listeners = new Set<(event: NodeEvent) => void>();
