@@ -109,11 +109,11 @@ Days without a flag are left out. Kraken's and Coinbase's BTC/USD agree througho
 
 ${flagTable(catalogue)}
 
-Outside 11–13 March, ${outside(catalogue)} of ${judged.reduce((sum, { rows }) => sum + rows.length, 0)} rows were flagged. Tether's flags on those days are real as well: it traded above 1.01 while money fled from USDC.
+Outside 11–13 March, ${outside(catalogue)} of ${rowsOutside(judged)} rows were flagged. Tether's flags on those days are real as well: it traded above 1.01 while money fled from USDC.
 
 ## True and false flags
 
-A flag of \`agreement_at_par\` (which compares bitcoin prices) is true when the coin's own dollar rate, measured where the coin itself trades, was more than ${limitBps} bps off in that minute. A flag of the peg rule is true when all *other* instruments together say so. "Near" counts those whose independent rate lies within ${MARGIN_BPS} bps of the limit, where noise decides. "Missed" are minutes that the others show off the peg and that were not flagged; those without a trade of their own carry an old price, and the checks do not judge it.
+A flag of \`agreement_at_par\` (which compares bitcoin prices) is true when the coin's own dollar rate, measured where the coin itself trades, was more than ${limitBps} bps off in that minute. A flag of the peg rule is true when all *other* instruments together say so. "Near" counts those whose independent rate lies within ${MARGIN_BPS} bps of the limit, where noise decides. "Missed" are minutes that the others show off the peg and that were not flagged; those without a trade of their own carry an old price, which the agreement checks do not judge (the peg rule does: it reads the close as it stands).
 
 USDC:
 
@@ -174,6 +174,13 @@ function outside(catalogue: Catalogue): number {
     .totals()
     .flags.filter(({ day }) => !EPISODE.slice(1).includes(day))
     .reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Rows of the batches that began on another day than 11 to 13 March. */
+function rowsOutside(judged: readonly Judged[]): number {
+  return judged
+    .filter(({ entry }) => !EPISODE.slice(1).includes(entry.from.slice(0, 10)))
+    .reduce((sum, { rows }) => sum + rows.length, 0);
 }
 
 function scoreTable(days: readonly DepegDay[]): string {

@@ -5,8 +5,11 @@ import type { AnchorProof } from '@assay/core';
 export interface AnchorRecord {
   origin: string;
   size: number;
+  /** RFC 6962 root hash, in hex. */
+  root: string;
   /** RFC 3339. */
   anchoredAt: string;
+  /** The transaction that recorded it; null when another run sent it and the chain no longer tells. */
   transaction: string | null;
   gasUsed: string | null;
   proof: AnchorProof;

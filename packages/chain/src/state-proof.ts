@@ -44,7 +44,12 @@ export async function takeAnchorProof(
   const block = (await client.request({
     method: 'eth_getBlockByNumber',
     params: [numberToHex(blockNumber), false],
-  })) as unknown as RawBlock;
+  })) as unknown as RawBlock | null;
+  if (!block) {
+    throw new AssayError('CHAIN_UNAVAILABLE', `the endpoint does not have block ${blockNumber} yet`, {
+      next: 'nothing: it is asked again',
+    });
+  }
   const slot = headSlot(checkpoint.origin);
   const slots = [slot, slot + 1n].map((value) => numberToHex(value, { size: 32 }));
   const { accountProof, storageProof } = await client.getProof({
