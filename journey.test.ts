@@ -11,6 +11,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT, readPublishedLog, run, serve, stop } from './node-process.fixture.ts';
+import type { RunSummary } from './screen.ts';
 
 const RECORDING = join(ROOT, '../shared/data/usdc-depeg-2023-03');
 const recorded = existsSync(RECORDING);
@@ -23,17 +24,7 @@ const elsewhere = join(folder, 'elsewhere');
 const policyFile = join(dataDir, 'trust-policy.json');
 const assay = (...args: string[]) => run('packages/cli/src/main.ts', args, { cwd: elsewhere });
 let source: string[];
-let summary: {
-  rows: number;
-  observations: number;
-  verdicts: Record<string, number>;
-  flags: { stream: string; day: string; count: number }[];
-  derivations: number;
-  log: { origin: string; size: number; vkey: string };
-  witnesses: { name: string; vkey: string }[];
-  anchors: { chainId: number; contract: string; block: number; size: number }[];
-  seconds: number;
-};
+let summary: RunSummary;
 
 beforeAll(async () => {
   mkdirSync(elsewhere);
@@ -86,7 +77,7 @@ test('the summary has its documented shape, and flags the depeg and nothing else
       'seconds',
     ],
   ]);
-  expect(summary.verdicts.accept! + summary.verdicts.flag! + summary.verdicts.reject!).toBe(
+  expect(summary.verdicts.accept + summary.verdicts.flag + summary.verdicts.reject).toBe(
     summary.observations,
   );
   expect(summary.witnesses).toHaveLength(3);

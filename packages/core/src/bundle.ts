@@ -2,7 +2,7 @@ import type { Row } from './batch.ts';
 import { type Envelope, parseEnvelope } from './dsse.ts';
 import { base64Decode } from './encoding.ts';
 import { AssayError } from './errors.ts';
-import type { AnchorProof } from './evm-proof.ts';
+import { type AnchorProof, readAnchorProof } from './evm-proof.ts';
 import { exactly, type Fail, integer, kindOf, list, pattern, text } from './shape.ts';
 
 export const BUNDLE_TYPE = 'application/vnd.assay.bundle.v1+json';
@@ -61,7 +61,13 @@ export function parseBundle(input: unknown): Bundle {
     ...(b.row === undefined ? {} : { row: readRow(b.row) }),
     ...(b.rows === undefined ? {} : { rows: list(b.rows, 'bundle.rows', readObject, malformed, 100_000) }),
     ...(b.verdict === undefined ? {} : { verdict: readLogged(b.verdict, 'bundle.verdict') }),
-    anchors: list(b.anchors, 'bundle.anchors', readAnchor, malformed, 16),
+    anchors: list(
+      b.anchors,
+      'bundle.anchors',
+      (anchor, path) => readAnchorProof(anchor, path, malformed),
+      malformed,
+      16,
+    ),
   };
 }
 
@@ -114,40 +120,4 @@ function readHash(value: unknown, path: string): string {
     malformed(`${path}: ${(cause as Error).message}`);
   }
   return hash;
-}
-
-function readAnchor(value: unknown, path: string): AnchorProof {
-  const members = [
-    'chainId',
-    'contract',
-    'blockNumber',
-    'blockHash',
-    'header',
-    'accountProof',
-    'rootProof',
-    'sizeProof',
-  ] as const;
-  const anchor = exactly(value, path, members, malformed);
-  const nodes = (name: 'accountProof' | 'rootProof' | 'sizeProof') =>
-    list(anchor[name], `${path}.${name}`, (node, at) => hex(node, at), malformed, 64);
-  return {
-    chainId: integer(anchor.chainId, `${path}.chainId`, malformed, 1),
-    contract: hex(anchor.contract, `${path}.contract`),
-    blockNumber: integer(anchor.blockNumber, `${path}.blockNumber`, malformed),
-    blockHash: hex(anchor.blockHash, `${path}.blockHash`),
-    header: hex(anchor.header, `${path}.header`),
-    accountProof: nodes('accountProof'),
-    rootProof: nodes('rootProof'),
-    sizeProof: nodes('sizeProof'),
-  };
-}
-
-function hex(value: unknown, path: string): `0x${string}` {
-  return pattern(
-    value,
-    path,
-    /^0x([0-9a-f]{2})+$/,
-    'lower-case hexadecimal after 0x',
-    malformed,
-  ) as `0x${string}`;
 }
