@@ -64,18 +64,16 @@ async function excerpt(): Promise<string> {
 
 test('the summary has its documented shape, and flags the depeg and nothing else', () => {
   expect(Object.keys(summary)).toEqual([
-    ...[
-      'source',
-      'rows',
-      'observations',
-      'verdicts',
-      'flags',
-      'derivations',
-      'log',
-      'witnesses',
-      'anchors',
-      'seconds',
-    ],
+    'source',
+    'rows',
+    'observations',
+    'verdicts',
+    'flags',
+    'derivations',
+    'log',
+    'witnesses',
+    'anchors',
+    'seconds',
   ]);
   expect(summary.verdicts.accept + summary.verdicts.flag + summary.verdicts.reject).toBe(
     summary.observations,

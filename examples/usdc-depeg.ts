@@ -200,16 +200,18 @@ function scoreTable(days: readonly DepegDay[]): string {
       'missed, no trade',
     ],
     days.map((day) => [
-      ...[
-        day.stream,
-        day.day.slice(5),
-        day.check === 'peg' ? 'peg' : 'at par',
-        day.rows,
-        day.flags,
-        day.trueFlags,
-        day.falseFlags,
-      ],
-      ...[day.falseNearLimit, day.unlabelledFlags, day.missed, day.missedNearLimit, day.missedWithoutTrade],
+      day.stream,
+      day.day.slice(5),
+      day.check === 'peg' ? 'peg' : 'at par',
+      day.rows,
+      day.flags,
+      day.trueFlags,
+      day.falseFlags,
+      day.falseNearLimit,
+      day.unlabelledFlags,
+      day.missed,
+      day.missedNearLimit,
+      day.missedWithoutTrade,
     ]),
   );
 }

@@ -127,7 +127,11 @@ async function launch(directory: string, port: number): Promise<{ child: ChildPr
   const child = spawn(
     'sh',
     [
-      ...['-c', script, 'sh', anvilBinary(), '--no-cors'],
+      '-c',
+      script,
+      'sh',
+      anvilBinary(),
+      '--no-cors',
       ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]),
     ],
     { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true },

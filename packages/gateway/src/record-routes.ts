@@ -201,7 +201,12 @@ function ratesOf(
   return listRecords(catalogue, { stream, ...query }).map(
     ({ id, time, values, decision, level, quality, proof }) => ({
       ...(values as Pick<z.infer<typeof rate>, 'rate' | 'venues' | 'excluded'>),
-      ...{ id, time, decision, level, quality, proof },
+      id,
+      time,
+      decision,
+      level,
+      quality,
+      proof,
     }),
   );
 }

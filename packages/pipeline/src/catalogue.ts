@@ -352,8 +352,16 @@ export class Catalogue {
     this.#run(
       `INSERT INTO statements (id, kind, stream, signer, sequence, from_time, to_time, row_count, payload, entry)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, kind, statement.predicate.stream, signer, place.sequence],
-      ...[place.from, place.to, place.rows, place.payload, entry],
+      id,
+      kind,
+      statement.predicate.stream,
+      signer,
+      place.sequence,
+      place.from,
+      place.to,
+      place.rows,
+      place.payload,
+      entry,
     );
     if (payload && place.payload) this.#keepPayload(place.payload, payload);
     if (statement.predicateType === PREDICATE.verdict) this.#insertVerdict(id, statement.predicate);
@@ -362,7 +370,9 @@ export class Catalogue {
     for (const { observation, stream } of materials) {
       this.#run(
         'INSERT OR IGNORE INTO materials (derivation, material, stream) VALUES (?, ?, ?)',
-        ...[id, observation, stream],
+        id,
+        observation,
+        stream,
       );
     }
   }
@@ -377,22 +387,18 @@ export class Catalogue {
     this.#run(
       `INSERT INTO verdicts (target, id, kind, stream, day, decision, level, flagged, rejected, quality, flagged_rows, rejected_rows)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[
-        verdict.observation,
-        id,
-        target.kind,
-        verdict.stream,
-        target.from.slice(0, 10),
-        verdict.decision,
-        verdict.level,
-      ],
-      ...[
-        JSON.stringify(flagged),
-        JSON.stringify(rejected),
-        JSON.stringify(verdict.quality),
-        widthOf(flagged),
-        widthOf(rejected),
-      ],
+      verdict.observation,
+      id,
+      target.kind,
+      verdict.stream,
+      target.from.slice(0, 10),
+      verdict.decision,
+      verdict.level,
+      JSON.stringify(flagged),
+      JSON.stringify(rejected),
+      JSON.stringify(verdict.quality),
+      widthOf(flagged),
+      widthOf(rejected),
     );
   }
 

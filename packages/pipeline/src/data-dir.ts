@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { AssayError } from '@assay/core';
@@ -35,7 +35,9 @@ export type DataDir = ReturnType<typeof dataDirLayout>;
 export function takeDataDir(layout: DataDir): () => void {
   try {
     mkdirSync(layout.root, { recursive: true });
-    writeFileSync(join(layout.root, '.writable'), '');
+    const probe = join(layout.root, '.writable');
+    writeFileSync(probe, '');
+    rmSync(probe);
   } catch (cause) {
     throw new AssayError(
       'DATA_DIR_UNWRITABLE',

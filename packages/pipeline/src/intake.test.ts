@@ -16,7 +16,10 @@ beforeAll(async () => {
     stream: STREAM,
     rows: [{ time: '2024-01-01T00:00:00Z', open: '1', high: '2', low: '0.5', close: '1.5', volume: '3' }],
     period: { from: '2024-01-01T00:00:00Z', to: '2024-01-01T00:01:00Z' },
-    ...{ gaps: [], observedAt: '2024-01-01T00:01:00Z', sequence: 1, previous: null },
+    gaps: [],
+    observedAt: '2024-01-01T00:01:00Z',
+    sequence: 1,
+    previous: null,
   });
   genuine = { envelope: opened.envelope, payload, id: opened.id };
 });

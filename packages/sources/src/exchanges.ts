@@ -219,17 +219,23 @@ function toCandle(stream: StreamSpec, [time, ...values]: unknown[]): Candle {
 
 function marketOf({ symbol, base, quote, marketId }: StreamSpec) {
   return {
-    ...{ id: marketId, symbol, base, quote, baseId: base, quoteId: quote, altname: marketId },
-    ...{
-      type: 'spot',
-      spot: true,
-      margin: false,
-      swap: false,
-      future: false,
-      option: false,
-      contract: false,
-      active: true,
-    },
-    ...{ precision: {}, limits: {}, info: {} },
+    id: marketId,
+    symbol,
+    base,
+    quote,
+    baseId: base,
+    quoteId: quote,
+    altname: marketId,
+    type: 'spot',
+    spot: true,
+    margin: false,
+    swap: false,
+    future: false,
+    option: false,
+    contract: false,
+    active: true,
+    precision: {},
+    limits: {},
+    info: {},
   };
 }

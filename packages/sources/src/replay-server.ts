@@ -54,14 +54,18 @@ export async function startReplayServer(
     );
     const page = startTime === undefined ? range.slice(-most) : range.slice(0, most);
     return page.map((i) => [
-      ...[
-        stream.times[i],
-        wire(stream.open, i),
-        wire(stream.high, i),
-        wire(stream.low, i),
-        wire(stream.close, i),
-      ],
-      ...[wire(stream.volume, i), stream.times[i]! + MINUTE_MS - 1, '0', 0, '0', '0', '0'],
+      stream.times[i],
+      wire(stream.open, i),
+      wire(stream.high, i),
+      wire(stream.low, i),
+      wire(stream.close, i),
+      wire(stream.volume, i),
+      stream.times[i]! + MINUTE_MS - 1,
+      '0',
+      0,
+      '0',
+      '0',
+      '0',
     ]);
   });
 
@@ -106,14 +110,14 @@ export async function startReplayServer(
     const rows = known
       .filter((i) => stream.times[i]! / 1000 > Number(since))
       .map((i) => [
-        ...[
-          stream.times[i]! / 1000,
-          wire(stream.open, i),
-          wire(stream.high, i),
-          wire(stream.low, i),
-          wire(stream.close, i),
-        ],
-        ...['0', wire(stream.volume, i), 0],
+        stream.times[i]! / 1000,
+        wire(stream.open, i),
+        wire(stream.high, i),
+        wire(stream.low, i),
+        wire(stream.close, i),
+        '0',
+        wire(stream.volume, i),
+        0,
       ]);
     const last = known.length > 1 ? stream.times[known.at(-2)!]! / 1000 : 0;
     return { error: [], result: { [pair]: rows, last } };

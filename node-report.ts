@@ -1,0 +1,172 @@
+/** What a running node says of itself: whom its first trust policy names, how it is, and what a run came to. */
+import type { AnchorKeeper, AnchorStore } from '@assay/chain';
+import { bytesToHex, POLICY_TYPE, parseNote, STEPS, type TrustPolicy } from '@assay/core';
+import type { NodeStatus } from '@assay/gateway';
+import type { Ledger } from '@assay/ledger';
+import { BTC_USD } from '@assay/market';
+import { type Catalogue, rateStream } from '@assay/pipeline';
+import { instantOf, type MarketSource, STREAMS, type Venue } from '@assay/sources';
+import type { RunSummary } from './screen.ts';
+
+/** Who and what a node is, from its keys and its configuration. */
+export interface NodeIdentity {
+  origin: string;
+  vkey: string;
+  quorum: number;
+  witnesses: readonly { name: string; vkey: string }[];
+  /** DIDs. */
+  providers: ReadonlyMap<Venue, { did: string }>;
+  checker: string;
+  deriver: string;
+  chain: { chainId: number; contract: string } | null;
+}
+
+/** The parts of a running node that its reports read. */
+export interface RunningParts {
+  catalogue: Catalogue;
+  anchors: AnchorStore;
+  ledger: Ledger;
+  keeper: AnchorKeeper | null;
+  source: MarketSource;
+  version: string;
+  startedAt: string;
+  /** When the public checkpoint became public. */
+  publishedAt: () => string | null;
+}
+
+/** Trust policies name at most so many blocks; older anchors are covered by newer ones. */
+const MAX_TRUSTED_BLOCKS = 2_000;
+
+/** The policy that trusts exactly this node: for a first try, and as a form to edit. */
+export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): TrustPolicy {
+  const { origin, vkey, quorum, witnesses, providers, checker, deriver, chain } = identity;
+  const streamsOf = (venue: Venue) =>
+    STREAMS.filter((stream) => stream.venue === venue).map(({ name }) => name);
+  const blocks = anchors.list(origin).slice(-MAX_TRUSTED_BLOCKS);
+  return {
+    mediaType: POLICY_TYPE,
+    logs: [{ origin, vkey }],
+    witnesses: { quorum, vkeys: witnesses.map((witness) => witness.vkey) },
+    providers: [
+      ...[...providers].map(([venue, { did }]) => ({ did, streams: streamsOf(venue) })),
+      { did: deriver, streams: [rateStream(BTC_USD.pair, '1m'), rateStream(BTC_USD.pair, '1h')] },
+    ],
+    checkers: [checker],
+    chains: chain ? [{ ...chain, trustedBlocks: blocks.map(({ proof }) => proof.blockHash) }] : [],
+    require: STEPS.filter((step) => chain !== null || step !== 'anchor'),
+    accept: ['accept'],
+    minLevel: 'L0',
+  };
+}
+
+/** The state that gateway, console and start screen show. */
+export function statusOf(identity: NodeIdentity, parts: RunningParts): NodeStatus {
+  const { catalogue, ledger, source, version, startedAt, publishedAt } = parts;
+  const totals = catalogue.totals();
+  const published = ledger.published();
+  return {
+    node: {
+      version,
+      mode: source.mode,
+      describe: source.describe,
+      startedAt,
+      clock: instantOf(source.clock.nowMs()),
+    },
+    log: {
+      origin: identity.origin,
+      vkey: identity.vkey,
+      size: ledger.size,
+      published: published && {
+        size: published.size,
+        root: bytesToHex(published.root),
+        at: publishedAt() ?? startedAt,
+      },
+    },
+    witnesses: witnessStatus(identity, ledger),
+    anchor: anchorStatus(parts.keeper),
+    sources: sourceStatus(source, catalogue),
+    incidents: { flagged: totals.verdicts.flag, rejected: totals.verdicts.reject },
+    records: {
+      observations: totals.observations,
+      derivations: totals.derivations,
+      rows: totals.rows,
+      verdicts: totals.observations + totals.derivations,
+    },
+  };
+}
+
+/** What was processed, decided and recorded, for the end of a run. */
+export function summaryOf(
+  identity: NodeIdentity,
+  { catalogue, ledger, anchors, source }: RunningParts,
+): Omit<RunSummary, 'seconds'> {
+  const { rows, observations, verdicts, flags, derivations } = catalogue.totals();
+  return {
+    source: source.mode,
+    rows,
+    observations,
+    verdicts,
+    flags,
+    derivations,
+    log: { origin: identity.origin, size: ledger.size, vkey: identity.vkey },
+    witnesses: identity.witnesses.map(({ name, vkey }) => ({ name, vkey })),
+    anchors: anchors.list(identity.origin).map(({ proof, size }) => ({
+      chainId: proof.chainId,
+      contract: proof.contract,
+      block: proof.blockNumber,
+      size,
+    })),
+  };
+}
+
+function witnessStatus({ quorum, witnesses }: NodeIdentity, ledger: Ledger): NodeStatus['witnesses'] {
+  const published = ledger.published();
+  // After a restart nothing has been asked of anyone yet; the public checkpoint says who signed it.
+  const signers = published ? parseNote(published.note).signatures.map(({ name }) => name) : [];
+  return {
+    quorum,
+    of: witnesses.length,
+    list: ledger.witnessStates().map(({ name, state, size, lastError }, i) => ({
+      name,
+      vkey: witnesses[i]!.vkey,
+      size,
+      state:
+        state === 'unreachable' || state === 'refusing'
+          ? 'down'
+          : signers.includes(name)
+            ? 'ok'
+            : state === 'ok'
+              ? 'behind'
+              : 'unknown',
+      ...(lastError === null ? {} : { lastError }),
+    })),
+  };
+}
+
+function anchorStatus(keeper: AnchorKeeper | null): NodeStatus['anchor'] {
+  if (!keeper) return { status: 'none', chainId: null, contract: null, last: null };
+  const { status, chainId, contract, last, lastError } = keeper.state();
+  return {
+    status,
+    chainId,
+    contract,
+    last: last && {
+      size: last.size,
+      transaction: last.transaction,
+      anchoredAt: last.anchoredAt,
+      blockNumber: last.proof.blockNumber,
+      blockHash: last.proof.blockHash,
+    },
+    ...(lastError === undefined ? {} : { lastError }),
+  };
+}
+
+function sourceStatus(source: MarketSource, catalogue: Catalogue): NodeStatus['sources'] {
+  const kept = new Map(catalogue.streams().map((stream) => [stream.name, stream]));
+  return source.states().map((state) => {
+    const { venue, symbol } = STREAMS.find(({ name }) => name === state.stream)!;
+    const before = kept.get(state.stream);
+    const lastRowAt = state.lastRowAt ?? before?.lastTime ?? null;
+    return { ...state, lastRowAt, venue, symbol, mode: source.mode, rows: before?.rows ?? 0 };
+  });
+}

@@ -1,0 +1,270 @@
+/** The composition root: wires sources, checks, ledger, witnesses, chain and pipeline into a node. Read it and you know the system. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { AnchorKeeper, AnchorStore, type DevelopmentChain, startAnvil } from '@assay/chain';
+import { loadContracts, openRuleEngine } from '@assay/checks';
+import { bytesToHex, ed25519NoteSigner, ed25519Signer } from '@assay/core';
+import type { NodeEvent, NodeView } from '@assay/gateway';
+import {
+  directoryTileStore,
+  openLedger,
+  type SignedCheckpoint,
+  sqliteCheckpointStore,
+  witnessClient,
+} from '@assay/ledger';
+import {
+  Assessor,
+  Catalogue,
+  dataDirLayout,
+  exportBundle,
+  Pipeline,
+  roleSecret,
+  takeDataDir,
+} from '@assay/pipeline';
+import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
+import { type NodeIdentity, type RunningParts, statusOf, summaryOf, trustPolicyOf } from './node-report.ts';
+import type { StartOptions } from './options.ts';
+import { type KeptWitness, keepWitness } from './witness-supervisor.ts';
+
+const WITNESSES = 3;
+const QUORUM = 2;
+/** A witness that was down is asked again after at most this long. */
+const WITNESS_BACKOFF_MS = 2_000;
+const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** What has to be undone, in the order in which it was done. */
+type Closers = (() => unknown)[];
+
+export type Node = Awaited<ReturnType<typeof startNode>>;
+
+/**
+ * Starts a node on a data folder. What was started is undone again when the start fails half way.
+ *
+ * @param stop Aborted by the node when its log can take no more.
+ * @throws DATA_DIR_UNWRITABLE, DATA_DIR_IN_USE, LEDGER_CORRUPT, CHAIN_UNAVAILABLE, WITNESS_UNAVAILABLE and what
+ *   {@link openMarketSource} throws.
+ */
+export async function startNode(options: StartOptions, stop: AbortController) {
+  const closers: Closers = [];
+  const close = async () => {
+    for (const undo of closers.splice(0).reverse()) await undo();
+  };
+  try {
+    return { ...(await wire(options, stop, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function wire(options: StartOptions, stop: AbortController, closers: Closers) {
+  const layout = dataDirLayout(options.dataDir);
+  closers.push(takeDataDir(layout));
+  const secret = (role: string) => roleSecret(layout.keys, role);
+  const [logKey, checker, deriver] = await Promise.all(
+    ['log', 'checker', 'deriver'].map((role) => ed25519Signer(secret(role))),
+  );
+  const origin = `assay.local/log/${bytesToHex(logKey!.publicKey).slice(0, 8)}`;
+  const logSigner = ed25519NoteSigner(origin, logKey!);
+  const catalogue = closing(closers, new Catalogue(layout.catalogue));
+  const anchors = closing(closers, new AnchorStore(layout.anchors));
+
+  // The slow starts side by side; each is waited for even when another fails, so that it can be undone.
+  const starts = [
+    startWitnesses(layout.witness, { origin, vkey: logSigner.vkey }, closers),
+    options.chain === 'embedded' ? startChain(layout.chain, closers) : Promise.resolve(null),
+    openSource(options, catalogue, closers, stop.signal),
+  ] as const;
+  await Promise.allSettled(starts);
+  const [witnesses, chain, source] = await Promise.all(starts);
+  const endpoint = chain ?? (typeof options.chain === 'object' ? options.chain : null);
+
+  const providers = new Map(
+    await Promise.all(
+      VENUES.map(async (venue) => {
+        const signer = await ed25519Signer(secret(`provider-${venue}`));
+        return [venue, createProvider({ signer, adapter: source.adapter, mode: source.mode })] as const;
+      }),
+    ),
+  );
+
+  const listeners = new Set<(event: NodeEvent) => void>();
+  const emit = (event: NodeEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+  const now = () => instantOf(Date.now());
+  const keeper =
+    endpoint &&
+    new AnchorKeeper({
+      rpcUrl: endpoint.rpcUrl,
+      chainId: endpoint.chainId,
+      origin,
+      registrarSecret: secret('registrar'),
+      anchorerSecret: secret('anchorer'),
+      store: anchors,
+      nowMs: Date.now,
+      everyMs: options.anchorEveryMs,
+      developmentChain: chain !== null,
+      onAnchored: ({ size, proof: { blockNumber, chainId } }) => {
+        writePolicy();
+        emit({
+          type: 'anchor',
+          time: now(),
+          size,
+          text: `size ${size} anchored in block ${blockNumber} of chain ${chainId}`,
+        });
+      },
+    });
+  const identity: NodeIdentity = {
+    origin,
+    vkey: logSigner.vkey,
+    quorum: QUORUM,
+    witnesses,
+    providers,
+    checker: checker!.did,
+    deriver: deriver!.did,
+    chain: keeper && endpoint && { chainId: endpoint.chainId, contract: keeper.contract },
+  };
+  const writePolicy = () => {
+    writeFileSync(
+      `${layout.trustPolicy}.new`,
+      `${JSON.stringify(trustPolicyOf(identity, anchors), null, 2)}\n`,
+    );
+    renameSync(`${layout.trustPolicy}.new`, layout.trustPolicy);
+  };
+  writePolicy();
+
+  let publishedAt: string | null = null;
+  const onPublished = (checkpoint: SignedCheckpoint) => {
+    publishedAt = now();
+    catalogue.keepCheckpoint(checkpoint.size, checkpoint.note, publishedAt);
+    keeper?.submit(checkpoint);
+    const { size } = checkpoint;
+    emit({ type: 'checkpoint', time: publishedAt, size, text: `checkpoint at size ${size}, cosigned` });
+  };
+  const ledger = await openLedger({
+    origin,
+    signer: logSigner,
+    tiles: directoryTileStore(layout.log),
+    checkpoints: closing(closers, sqliteCheckpointStore(layout.ledger, origin)),
+    witnesses: witnesses.map(({ url, vkey }) =>
+      witnessClient({ url, vkey, nowMs: Date.now, maxBackoffMs: WITNESS_BACKOFF_MS }),
+    ),
+    quorum: QUORUM,
+    nowMs: Date.now,
+    onPublished,
+    onStopped: (error) => {
+      process.stderr.write(`assay: the log stopped: ${error.message} [${error.code}]\n`);
+      stop.abort();
+    },
+  });
+  if (keeper) closing(closers, keeper);
+  closing(closers, ledger);
+  const before = ledger.published();
+  if (before) onPublished(before);
+
+  const engine = closing(closers, await openRuleEngine());
+  const assessor = new Assessor({ contracts: loadContracts(), engine });
+  const pipeline = new Pipeline({
+    catalogue,
+    ledger,
+    source,
+    assessor,
+    providers,
+    checker: checker!,
+    deriver: deriver!,
+  });
+  pipeline.subscribe(emit);
+  await pipeline.recover();
+
+  const parts: RunningParts = {
+    catalogue,
+    anchors,
+    ledger,
+    keeper,
+    source,
+    version,
+    startedAt: now(),
+    publishedAt: () => publishedAt,
+  };
+  const consoleDirectory = fileURLToPath(new URL('./packages/console/dist', import.meta.url));
+  const view: NodeView = {
+    catalogue,
+    status: () => statusOf(identity, parts),
+    trustPolicy: () => trustPolicyOf(identity, anchors),
+    bundle: (id) =>
+      exportBundle(id, {
+        catalogue,
+        origin,
+        quorum: QUORUM,
+        inclusionPath: (index, size) => ledger.inclusionPath(index, size),
+        anchorCovering: (index) => anchors.covering(origin, index),
+      }),
+    submit: (input) => pipeline.submit(input),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    logDirectory: layout.log,
+    consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
+  };
+  return {
+    version,
+    view,
+    pipeline,
+    ledger,
+    keeper,
+    source,
+    summary: () => summaryOf(identity, parts),
+    notice: chain?.notice ?? null,
+  };
+}
+
+/** Notes that something is to be closed, and gives it back. */
+function closing<T extends { close(): unknown }>(closers: Closers, resource: T): T {
+  closers.push(() => resource.close());
+  return resource;
+}
+
+async function startWitnesses(
+  folder: (number: number) => string,
+  log: { origin: string; vkey: string },
+  closers: Closers,
+): Promise<KeptWitness[]> {
+  const starts = Array.from({ length: WITNESSES }, async (_, i) => {
+    const name = `assay.local/witness/${i + 1}`;
+    const witness = await keepWitness({ dataDir: folder(i + 1), name, logs: [log] });
+    closers.push(() => witness.stop());
+    return witness;
+  });
+  await Promise.allSettled(starts);
+  return Promise.all(starts);
+}
+
+async function startChain(directory: string, closers: Closers): Promise<DevelopmentChain> {
+  const onNotice = (notice: string) => process.stderr.write(`assay: ${notice}\n`);
+  const chain = await startAnvil({ directory, onNotice });
+  closers.push(() => chain.stop());
+  return chain;
+}
+
+async function openSource(
+  options: StartOptions,
+  catalogue: Catalogue,
+  closers: Closers,
+  signal: AbortSignal,
+) {
+  const ends = STREAMS.flatMap(({ name }) => catalogue.head(name)?.to ?? []).map((to) => Date.parse(to));
+  const source = await openMarketSource({
+    choice: options.source,
+    replayFolder: options.replay,
+    speed: options.speed,
+    seed: options.seed,
+    simulatedHours: options.hours,
+    signal,
+    resumeFromMs: ends.length > 0 ? Math.max(...ends) : undefined,
+  });
+  return closing(closers, source);
+}
