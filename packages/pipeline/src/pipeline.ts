@@ -173,10 +173,14 @@ export class Pipeline {
     const { catalogue, source, providers } = this.#o;
     const heads = new Map<string, StreamHead>();
     const door = this.#door(heads);
+    const live = source.clock.endMs === null;
     const fetched = await Promise.all(source.streams.map((stream) => this.#fetch(stream, toMs, signal)));
     const admitted: Admitted[] = [];
     for (const { stream, fromMs, rows } of fetched) {
-      for (const batch of splitIntoBatches(rows, fromMs, toMs)) {
+      // A live venue may be late with its last minute: the batch ends with what came, and the rest comes next.
+      const newest = rows.at(-1);
+      const endMs = live && newest ? Date.parse(newest.time) + MINUTE_MS : toMs;
+      for (const batch of splitIntoBatches(rows, fromMs, endMs)) {
         const head = heads.get(stream.name) ?? catalogue.head(stream.name);
         const { opened, payload } = await providers.get(stream.venue)!.observe({
           ...batch,
