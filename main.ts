@@ -10,6 +10,8 @@ import { parseOptions, type StartOptions, USAGE } from './options.ts';
 import { printProgress, printSummary, type RunSummary, startScreen } from './screen.ts';
 
 const PUBLISH_TIMEOUT_MS = 30_000;
+/** The start screen waits at most so long for the first window. */
+const SCREEN_AFTER_MS = 4_000;
 
 try {
   const options = parseOptions(process.argv.slice(2));
@@ -64,8 +66,9 @@ async function follow(
     firstWindow = resolve;
   });
   const running = node.pipeline.run({ signal: stop.signal, onWindow: firstWindow });
-  // The screen is worth more when it shows what the first window brought.
-  await Promise.race([first, running, new Promise((resolve) => setTimeout(resolve, 4_000))]);
+  // The screen is worth more when it shows what the first window brought, and who cosigned it.
+  const shown = Promise.race([first, running]).then(() => node.ledger.whenPublished(node.ledger.size));
+  await Promise.race([shown, running, new Promise((resolve) => setTimeout(resolve, SCREEN_AFTER_MS))]);
   process.stdout.write(
     startScreen({
       address,
