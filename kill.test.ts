@@ -80,7 +80,7 @@ test('nothing acknowledged is lost', async () => {
   const catalogue = new Catalogue(dataDirLayout(dataDir).catalogue, { readOnly: true });
   expect(catalogue.pending()).toEqual([]);
   catalogue.close();
-}, 180_000);
+}, 300_000);
 
 test('with the chain killed, or a witness, the node goes on and catches up', async () => {
   const { child, base } = await serve([
@@ -110,7 +110,7 @@ test('with the chain killed, or a witness, the node goes on and catches up', asy
   }
   await sleep(300);
   expect(leftovers()).toEqual([]);
-}, 90_000);
+}, 120_000);
 
 /** Processes of the nodes of this test that are still there. */
 function leftovers(pattern = /./): number[] {

@@ -1,6 +1,7 @@
 /** Starts real nodes for tests, and reads what they leave as a stranger would: with core alone. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -46,26 +47,30 @@ export async function run(
   return { code, ...output };
 }
 
-/** A node that serves; `base` is its address. */
+/** A node that serves; `base` is its address. It answers before its first screen, and so do we. */
 export async function serve(args: readonly string[]): Promise<{ child: ChildProcess; base: string }> {
-  const child = spawn(process.execPath, ['main.ts', '--port', '0', ...args], {
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
+  const child = spawn(process.execPath, ['main.ts', '--port', String(port), ...args], {
     cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let output = '';
-  child.stdout.on('data', (chunk) => {
-    output += chunk;
-  });
+  let errors = '';
   child.stderr.on('data', (chunk) => {
-    output += chunk;
+    errors += chunk;
   });
-  let base: string | undefined;
-  await until(async () => {
-    base = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
-    return base !== undefined || child.exitCode !== null;
-  });
-  if (!base) throw new Error(`the node ended with ${child.exitCode}: ${output}`);
+  const answers = () => fetch(`${base}/v1/status`).then(({ ok }) => ok);
+  await until(async () => child.exitCode !== null || (await answers()), 60_000);
+  if (child.exitCode !== null) throw new Error(`the node ended with ${child.exitCode}: ${errors}`);
   return { child, base };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /** Asks a node to stop and waits for that. */
