@@ -73,14 +73,22 @@ export const useIncidents = () =>
     refetchInterval: 5_000,
   });
 
+/** The record, asked for again until it is judged and logged. */
 export const useRecord = (id: string) =>
-  useQuery({ queryKey: ['record', id], queryFn: () => ask<RecordDetail>(`/v1/records/${id}`), retry: false });
+  useQuery({
+    queryKey: ['record', id],
+    queryFn: () => ask<RecordDetail>(`/v1/records/${id}`),
+    retry: false,
+    refetchInterval: ({ state: { data } }) =>
+      data && data.kind !== 'verdict' && (data.verdict === null || data.index === null) ? 3_000 : false,
+  });
 
-/** The bundle, asked for again while the log waits for its witnesses. */
+/** The bundle, asked for again while the log waits for its witnesses, and then until a chain holds it. */
 export const useBundle = (id: string) =>
   useQuery({
     queryKey: ['bundle', id],
-    queryFn: () => ask<unknown>(`/v1/records/${id}/bundle`),
+    queryFn: () => ask<{ anchors?: unknown[] }>(`/v1/records/${id}/bundle`),
+    refetchInterval: ({ state: { data } }) => (data && !data.anchors?.length ? 10_000 : false),
     retry: (count, error) => error instanceof Refusal && error.problem.code === 'PROOF_PENDING' && count < 30,
     retryDelay: 1_000,
   });

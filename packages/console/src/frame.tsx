@@ -1,11 +1,19 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useStatus } from './api.ts';
+import { ModeTag } from './status-mark.tsx';
 import { applyTheme, currentTheme, type Theme } from './theme.ts';
 
 /** What stands around every page. */
 export function Frame() {
-  const offline = useRouterState({ select: ({ location }) => location.pathname === '/verify' });
+  const path = useRouterState({ select: ({ location }) => location.pathname });
+  const content = useRef<HTMLElement>(null);
+  const shown = useRef(path);
+  useEffect(() => {
+    // Where a page load would start reading anew, a route change must too.
+    if (shown.current !== path) content.current?.focus({ preventScroll: true });
+    shown.current = path;
+  }, [path]);
   return (
     <div className="mx-auto flex min-h-dvh max-w-[1240px] flex-col px-4 sm:px-8">
       <a
@@ -14,22 +22,22 @@ export function Frame() {
       >
         Skip to content
       </a>
-      <header className="flex flex-wrap items-center gap-x-6 gap-y-2 py-4">
+      <header className="flex flex-wrap items-center gap-x-4 gap-y-2 py-4 sm:gap-x-6">
         <Link to="/" className="flex items-center gap-2.5 text-lg font-semibold tracking-tight">
           <Mark />
-          Assay
+          <span className="max-sm:sr-only">Assay</span>
         </Link>
-        <nav aria-label="Pages" className="flex gap-5">
+        <nav aria-label="Pages" className="flex gap-4 sm:gap-5">
           <PageLink to="/" label="Overview" />
           <PageLink to="/verify" label="Verify" />
         </nav>
         <div className="ml-auto flex items-center gap-3">
           {/* The Verify page asks the network for nothing, this badge included. */}
-          {!offline && <ModeBadge />}
+          {path !== '/verify' && <ModeBadge />}
           <ThemeSwitch />
         </div>
       </header>
-      <main id="content" className="flex-1 pt-4 pb-16">
+      <main id="content" ref={content} tabIndex={-1} className="flex-1 pt-4 pb-16 outline-none">
         <Outlet />
       </main>
       <footer className="caption flex flex-wrap gap-x-6 gap-y-1 border-t border-line py-5">
@@ -45,7 +53,15 @@ export function Frame() {
   );
 }
 
+/** Names the page in the browser's title. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · Assay`;
+  }, [title]);
+}
+
 export function NotFound() {
+  useTitle('Not found');
   return (
     <div className="sheet p-8">
       <h1 className="text-xl font-semibold">There is no such page</h1>
@@ -77,30 +93,15 @@ function PageLink({ to, label }: { to: '/' | '/verify'; label: string }) {
   );
 }
 
-const MODES = {
-  live: { text: 'Live', look: 'border-pass text-pass', help: 'Data comes from the exchanges now' },
-  replay: { text: 'Replay', look: 'border-unknown text-unknown', help: 'Recorded data, replayed' },
-  simulated: { text: 'Simulated', look: 'border-fail text-fail', help: 'No real prices' },
-} as const;
-
 function ModeBadge() {
   const { data, isError } = useStatus();
   if (isError)
     return (
-      <span className="rounded border border-fail px-2 py-0.5 text-sm font-medium text-fail">
+      <span className="rounded border border-fail px-2 py-0.5 text-sm font-medium text-fail" role="status">
         Node not reachable
       </span>
     );
-  if (!data) return null;
-  const { text, look, help } = MODES[data.node.mode];
-  return (
-    <span
-      className={`rounded border px-2 py-0.5 text-sm font-medium ${look}`}
-      title={`${help}. ${data.node.describe}`}
-    >
-      {text}
-    </span>
-  );
+  return data ? <ModeTag mode={data.node.mode} note={data.node.describe} /> : null;
 }
 
 function ThemeSwitch() {

@@ -2,6 +2,7 @@ import type { NodeStatus } from '@assay/gateway';
 import { Link } from '@tanstack/react-router';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { useIncidents, useRates, useStatus } from './api.ts';
+import { useTitle } from './frame.tsx';
 import { LiveFeed } from './live-feed.tsx';
 import { SearchBox } from './search-box.tsx';
 import { DecisionTag } from './status-mark.tsx';
@@ -11,6 +12,7 @@ const RateChart = lazy(() => import('./rate-chart.tsx'));
 
 /** Overview: what the node holds, who vouches for it, and what it is doing. */
 export function Home() {
+  useTitle('Overview');
   const { data: status } = useStatus();
   return (
     <div className="grid min-w-0 grid-cols-1 gap-6">
@@ -99,7 +101,7 @@ function Fact({
   tone?: 'plain' | 'bad';
 }) {
   return (
-    <div className="-mt-px -ml-px border-t border-l border-line px-4 py-3.5">
+    <div className="-mt-px -ml-px border-t border-l border-line px-4 py-3.5 last:col-span-2 lg:last:col-span-1">
       <p className="caption">{name}</p>
       <p
         className={`figure text-[1.55rem] leading-tight font-semibold tracking-tight ${tone === 'bad' ? 'text-fail' : ''}`}
@@ -117,7 +119,7 @@ function Rate() {
   return (
     <section className="sheet p-5" aria-label="Reference rate">
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-2">
-        <div>
+        <div className="min-w-0 flex-1 basis-72">
           <h2 className="font-semibold">BTC/USD reference rate</h2>
           {latest ? (
             <>
@@ -165,7 +167,7 @@ function Sources({ status }: { status: NodeStatus }) {
       <header className="border-b border-line px-5 py-3">
         <h2 className="font-semibold">Sources</h2>
         <p className={`caption ${status.node.mode === 'simulated' ? '!text-fail' : ''}`}>
-          {status.node.describe}
+          {status.node.describe}; its clock shows {moment(status.node.clock)}
         </p>
       </header>
       <table className="w-full text-[0.92rem]">

@@ -21,16 +21,21 @@ interface Happening extends NodeEvent {
 export function LiveFeed() {
   const [happenings, setHappenings] = useState<Happening[]>([]);
   const [paused, setPaused] = useState(false);
+  const [connected, setConnected] = useState<boolean | null>(null);
   const held = useRef(false);
   held.current = paused;
   useEffect(() => {
     let key = 0;
     let waiting: Happening[] = [];
     const source = new EventSource('/v1/events');
+    source.onopen = () => setConnected(true);
+    source.onerror = () => setConnected(false);
     for (const type of TYPES) {
       source.addEventListener(type, ({ data }) => {
-        if (!held.current)
-          waiting.unshift({ ...(JSON.parse(data) as Omit<NodeEvent, 'type'>), type, key: key++ });
+        if (held.current) return;
+        waiting.unshift({ ...(JSON.parse(data) as Omit<NodeEvent, 'type'>), type, key: key++ });
+        // The timer sleeps in a hidden tab; the queue must not grow meanwhile.
+        if (waiting.length > KEEP) waiting.length = KEEP;
       });
     }
     // A replay makes hundreds of events a second; people read a few.
@@ -49,7 +54,14 @@ export function LiveFeed() {
   return (
     <section className="sheet flex min-h-0 flex-col" aria-label="Live feed">
       <header className="flex items-center justify-between border-b border-line px-4 py-2.5">
-        <h2 className="font-semibold">As it happens</h2>
+        <h2 className="font-semibold">
+          As it happens
+          {connected === false && (
+            <span className="ml-2 font-normal text-fail" role="status">
+              interrupted
+            </span>
+          )}
+        </h2>
         <button
           type="button"
           className="action !px-2.5 !py-0.5 text-sm"
@@ -61,7 +73,9 @@ export function LiveFeed() {
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
       <ol className="max-h-[26rem] overflow-y-auto px-4 py-1" tabIndex={0} aria-label="Events, newest first">
-        {happenings.length === 0 && <li className="py-3 text-soft">Waiting for the next minute to close.</li>}
+        {happenings.length === 0 && (
+          <li className="py-3 text-soft">Nothing happened since this page was opened.</li>
+        )}
         {happenings.map((happening) => (
           <li
             key={happening.key}

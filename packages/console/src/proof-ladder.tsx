@@ -24,6 +24,13 @@ const OUTCOME = {
 
 /** What the report amounts to. A genuine record of bad data is another thing than a forged one. */
 function outcomeOf({ outcome, steps }: VerificationReport) {
+  if (!steps.some(({ required }) => required)) {
+    return {
+      status: 'unknown',
+      title: 'Nothing was demanded',
+      text: 'The policy requires no step, so it would let anything pass.',
+    } as const;
+  }
   const failed = steps.filter(({ status, required }) => required && status === 'fail');
   const genuine = failed.length > 0 && failed.every(({ code }) => code === 'DECISION_NOT_ACCEPTED');
   return genuine

@@ -3,26 +3,40 @@ import type { RecordDetail } from '@assay/pipeline';
 import { Link, useParams } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Refusal, useBundle, usePolicy, useRecord } from './api.ts';
+import { useTitle } from './frame.tsx';
 import { ProofLadder } from './proof-ladder.tsx';
-import { type Status, StatusMark } from './status-mark.tsx';
-import { count, describeStream, moment, price, short } from './words.ts';
+import { ModeTag, type Status, StatusMark } from './status-mark.tsx';
+import {
+  count,
+  covers,
+  describeRecord,
+  describeStream,
+  moment,
+  price,
+  reasonOf,
+  rowOf,
+  short,
+} from './words.ts';
 
 /** One record: what was decided about it, why, and everything that the decision stands on. */
 export function RecordPage() {
   const { id } = useParams({ from: '/records/$id' });
   const { data: record, error } = useRecord(id);
-  if (error) return <Missing error={error} />;
+  useTitle(record ? sentence(record) : `Record ${short(id)}`);
+  if (error && !record) return <Missing error={error} />;
   if (!record) return <p className="text-soft">Opening the record…</p>;
   return (
     <article className="grid grid-cols-1 gap-6">
       <Headline record={record} />
+      <Figures record={record} />
       <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-[minmax(0,1.35fr)_minmax(0,1fr)]">
         <div className="grid min-w-0 grid-cols-1 gap-6">
-          <Proof id={record.id} />
+          {/* The key: no report may outlive the record that it is about. */}
+          <Proof key={record.id} id={record.id} />
           {record.verdict && <Findings verdict={record.verdict} row={rowOf(record.id)} />}
         </div>
         <div className="grid min-w-0 grid-cols-1 gap-6">
-          {record.values && <Values record={record} />}
+          {record.values && <Venues values={record.values} />}
           <QualityVector record={record} />
           <Lineage record={record} />
           <Statement record={record} />
@@ -35,27 +49,66 @@ export function RecordPage() {
 const SIGNS: Record<string, Status> = { accept: 'pass', flag: 'unknown', reject: 'fail' };
 
 function Headline({ record }: { record: RecordDetail }) {
-  const reason = weightiestReason(record);
+  const reason = reasonOf(record);
+  const { predicate } = record.statement;
+  const mode = 'source' in predicate ? predicate.source.mode : null;
   return (
     <header className="flex items-start gap-4">
       <StatusMark status={SIGNS[record.decision ?? ''] ?? 'unknown'} large />
       <div className="min-w-0">
         <h1 className="text-2xl leading-snug font-semibold tracking-tight">{sentence(record)}</h1>
         {reason && <p className="mt-1 max-w-[80ch]">{reason}</p>}
-        <p className="mt-1 flex flex-wrap items-baseline gap-x-3 text-soft">
+        <p className="mt-1.5 flex flex-wrap items-baseline gap-x-3 gap-y-1 text-soft">
+          {mode && <ModeTag mode={mode} />}
           <span className="figure">{moment(record.time)} UTC</span>
           <span>{record.stream}</span>
-          {record.level && (
-            <span title={LEVELS[record.level]}>
-              {record.level}: {LEVELS[record.level]}
-            </span>
-          )}
-          <CopyId id={record.id} />
+          <Copy text={record.id} name="id" shown={short(record.id)} />
         </p>
       </div>
     </header>
   );
 }
+
+/** The level, and the figures that the record is about. */
+function Figures({ record }: { record: RecordDetail }) {
+  const { predicate } = record.statement;
+  const figures: [string, string][] = record.values
+    ? Object.entries(record.values)
+        .filter(([, value]) => ['string', 'number'].includes(typeof value))
+        .sort(([a], [b]) => placeOf(a) - placeOf(b))
+        .map(([name, value]) => [name, price(String(value))])
+    : 'period' in predicate
+      ? [
+          ['rows', count(predicate.rows.count)],
+          ['from', moment(predicate.period.from)],
+          ['to', moment(predicate.period.to)],
+        ]
+      : [];
+  return (
+    <dl className="sheet grid grid-cols-2 overflow-hidden sm:flex sm:flex-wrap" aria-label="Level and values">
+      <div className="col-span-2 -mt-px -ml-px grow border-t border-l border-line px-4 py-3">
+        <dt className="caption">level</dt>
+        <dd>
+          <span className="text-xl font-semibold">{record.level ?? 'none yet'}</span>{' '}
+          <span className="text-[0.9rem] text-soft">{LEVELS[record.level ?? '']}</span>
+        </dd>
+      </div>
+      {figures.map(([name, value]) => (
+        <div
+          key={name}
+          className="-mt-px -ml-px grow border-t border-l border-line px-4 py-3 last:even:col-span-2"
+        >
+          <dt className="caption">{name}</dt>
+          <dd className="figure text-xl font-semibold tracking-tight [overflow-wrap:anywhere]">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** As traders read a candle; members that are not named here come last. */
+const ORDER = ['rate', 'open', 'high', 'low', 'close', 'volume'];
+const placeOf = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 
 const LEVELS: Record<string, string> = {
   L0: 'signed and logged',
@@ -68,7 +121,7 @@ const LEVELS: Record<string, string> = {
 
 /** The verdict as one sentence. */
 function sentence(record: RecordDetail): string {
-  const what = `this ${record.kind === 'row' ? 'minute' : record.kind} of ${describeStream(record.stream)}`;
+  const what = describeRecord(record);
   if (record.kind === 'verdict') return `A verdict on ${describeStream(record.stream)}: ${record.decision}`;
   if (!record.verdict) return `Not judged yet: ${what}`;
   if (record.decision !== 'accept')
@@ -76,16 +129,8 @@ function sentence(record: RecordDetail): string {
   const { findings } = record.verdict;
   const passed = findings.filter(({ status }) => status === 'pass').length;
   const open = findings.filter(({ status }) => status === 'unknown').length;
-  return `Accepted: ${what} passed ${passed} checks${open > 0 ? `; ${open} could not be decided` : ''}`;
-}
-
-/** Why a record was not accepted: the first finding that failed for it. */
-function weightiestReason(record: RecordDetail): string | null {
-  const row = rowOf(record.id);
-  const failed = record.verdict?.findings.find(
-    (finding) => finding.status === 'fail' && (row === null || covers(finding.rows, row)),
-  );
-  return record.decision === 'accept' ? null : (failed?.reason ?? null);
+  const agreed = findings.some(({ check, status }) => check.startsWith('agreement') && status === 'pass');
+  return `Accepted: ${what} passed ${passed} checks${agreed ? ', and other venues agree' : ''}${open > 0 ? `; ${open} could not be decided` : ''}`;
 }
 
 function Proof({ id }: { id: string }) {
@@ -98,8 +143,16 @@ function Proof({ id }: { id: string }) {
     let current = true;
     const verify = async () => verifyBundle(parseBundle(bundle.data), parseTrustPolicy(policy.data));
     verify().then(
-      (result) => current && setReport(result),
-      (error: Error) => current && setProblem(error.message),
+      (result) => {
+        if (!current) return;
+        setReport(result);
+        setProblem(null);
+      },
+      (error: Error) => {
+        if (!current) return;
+        setReport(null);
+        setProblem(`The proof could not be read: ${error.message}`);
+      },
     );
     return () => {
       current = false;
@@ -107,32 +160,43 @@ function Proof({ id }: { id: string }) {
   }, [bundle.data, policy.data]);
   const pending =
     bundle.failureReason instanceof Refusal && bundle.failureReason.problem.code === 'PROOF_PENDING';
-  const json = bundle.data ? JSON.stringify(bundle.data, null, 2) : null;
+  const missing = (bundle.data ? null : bundle.error) ?? (policy.data ? null : policy.error);
+  const file = `${id.slice(0, 16)}.bundle.json`;
+  const command = `npx assay verify ${file} --policy trust-policy.json`;
   return (
     <section className="sheet p-5" aria-label="Proof">
       <div className="flex flex-wrap items-center justify-between gap-3 pb-4">
         <h2 className="text-lg font-semibold">Proof</h2>
-        {json && (
-          <a className="action" download={`${id.slice(0, 16)}.bundle.json`} href={`/v1/records/${id}/bundle`}>
+        {bundle.data && (
+          <a className="action" download={file} href={`/v1/records/${id}/bundle`}>
             Download the bundle
           </a>
         )}
       </div>
       {report ? (
         <ProofLadder report={report} />
+      ) : problem || missing ? (
+        <div className="flex items-center gap-4" role="alert">
+          <StatusMark status="unknown" large />
+          <p className="min-w-0 [overflow-wrap:anywhere]">
+            <span className="block text-xl font-semibold">Not verified</span>
+            <span className="text-soft">{problem ?? `The proof could not be had: ${missing?.message}`}</span>
+          </p>
+        </div>
       ) : (
-        <p className="text-soft">
-          {problem ??
-            (pending ? 'Recorded. Its checkpoint waits for the witnesses…' : 'Verifying in this browser…')}
+        <p className="text-soft" role="status">
+          {pending ? 'Recorded. Its checkpoint waits for the witnesses…' : 'Verifying in this browser…'}
         </p>
       )}
       <div className="mt-5 border-t border-line pt-4 text-[0.92rem]">
         <p className="text-soft">
-          Verified just now by this browser, against the trust policy of the very node that it checks. That
-          shows that the node agrees with itself. To trust nobody, verify the bundle elsewhere with a policy
-          of your own:
+          This browser verifies against the trust policy of the very node that it checks. That shows that the
+          node agrees with itself. To trust nobody, verify the bundle elsewhere with a policy of your own:
         </p>
-        <pre className="mt-2 overflow-x-auto rounded-md bg-sunk p-3 text-[0.82rem]">{`npx assay verify ${id.slice(0, 16)}.bundle.json --policy trust-policy.json`}</pre>
+        <div className="mt-2 flex flex-wrap items-center justify-between gap-x-4 gap-y-1 rounded-md bg-sunk p-3">
+          <code className="hash min-w-0">{command}</code>
+          <Copy text={command} name="command" />
+        </div>
       </div>
     </section>
   );
@@ -154,20 +218,20 @@ function Findings({ verdict, row }: { verdict: NonNullable<RecordDetail['verdict
       <ul>
         {findings.map((finding) => (
           <li
-            key={`${finding.check}/${finding.column}/${finding.severity}`}
-            className="flex gap-3 border-b border-line px-5 py-2.5 last:border-0"
+            key={`${finding.check}/${finding.column}/${finding.reason}`}
+            className="flex gap-3 border-b border-line px-5 py-2 last:border-0"
           >
             <StatusMark status={finding.status} />
-            <div className="min-w-0">
-              <p className="[overflow-wrap:anywhere]">
-                <span className="font-medium">{finding.check.replaceAll('_', ' ')}</span>
-                {finding.column && <span className="text-soft"> · {finding.column}</span>}
-                {row !== null && covers(finding.rows, row) && (
-                  <span className="ml-2 rounded bg-unknown-wash px-1.5 text-sm text-unknown">this row</span>
-                )}
-              </p>
-              <p className="text-[0.9rem] text-soft [overflow-wrap:anywhere]">{finding.reason}</p>
-            </div>
+            <p className="min-w-0 pt-0.5 [overflow-wrap:anywhere]">
+              <span className={finding.status === 'pass' ? '' : 'font-medium'}>{finding.reason}</span>
+              {row !== null && covers(finding.rows, row) && (
+                <span className="ml-2 rounded bg-unknown-wash px-1.5 text-sm text-unknown">this row</span>
+              )}{' '}
+              <span className="caption ml-1 inline-block">
+                {finding.check.replaceAll('_', ' ')}
+                {finding.column && ` · ${finding.column.replaceAll(',', ', ')}`}
+              </span>
+            </p>
           </li>
         ))}
       </ul>
@@ -175,39 +239,43 @@ function Findings({ verdict, row }: { verdict: NonNullable<RecordDetail['verdict
   );
 }
 
-function Values({ record }: { record: RecordDetail }) {
-  const values = record.values as Record<string, unknown>;
-  const plain = Object.entries(values).filter((entry): entry is [string, string | number] =>
-    ['string', 'number'].includes(typeof entry[1]),
-  );
-  const venues = values.venues as { stream: string; price: string; volume: string }[] | undefined;
-  const excluded = values.excluded as { stream: string; reason: string; deviationBps?: string }[] | undefined;
+function Venues({ values }: { values: NonNullable<RecordDetail['values']> }) {
+  const { venues, excluded } = values as {
+    venues?: { stream: string; price: string; volume: string }[];
+    excluded?: { stream: string; reason: string; deviationBps?: string }[];
+  };
+  if (!venues) return null;
   return (
-    <Panel title="Values">
-      <Pairs pairs={plain.map(([name, value]) => [name, price(String(value))])} />
-      {venues && (
-        <table className="mt-3 w-full text-[0.9rem]">
-          <caption className="caption pb-1 text-left">Venues: own volume-weighted median, volume</caption>
-          <tbody>
-            {venues.map(({ stream, price: median, volume }) => (
-              <tr key={stream} className="border-t border-line">
-                <td className="py-1">{describeStream(stream)}</td>
-                <td className="figure py-1 text-right">{price(median)}</td>
-                <td className="figure py-1 pl-3 text-right text-soft">{Number(volume).toFixed(3)}</td>
-              </tr>
-            ))}
-            {excluded?.map(({ stream, reason, deviationBps }) => (
-              <tr key={stream} className="border-t border-line text-soft">
-                <td className="py-1">{describeStream(stream)}</td>
-                <td className="py-1 text-right" colSpan={2}>
-                  left out: {reason}
-                  {deviationBps && ` by ${deviationBps} bps`}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+    <Panel title="Venues" note="Each one’s own volume-weighted median, and its volume">
+      <table className="w-full text-[0.9rem]">
+        <thead className="sr-only">
+          <tr>
+            <th>Venue</th>
+            <th>Median</th>
+            <th>Volume</th>
+          </tr>
+        </thead>
+        <tbody>
+          {venues.map(({ stream, price: median, volume }) => (
+            <tr key={stream} className="border-t border-line">
+              <td className="py-1">{describeStream(stream)}</td>
+              <td className="figure py-1 text-right">{price(median)}</td>
+              <td className="figure py-1 pl-3 text-right text-soft" title={volume}>
+                {Number(volume).toFixed(3)}
+              </td>
+            </tr>
+          ))}
+          {excluded?.map(({ stream, reason, deviationBps }) => (
+            <tr key={stream} className="border-t border-line text-soft">
+              <td className="py-1">{describeStream(stream)}</td>
+              <td className="py-1 text-right" colSpan={2}>
+                left out: {reason.replaceAll('-', ' ')}
+                {deviationBps && ` by ${deviationBps} bps`}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </Panel>
   );
 }
@@ -309,39 +377,16 @@ function Panel({ title, note, children }: { title: string; note?: string; childr
   );
 }
 
-function Pairs({ pairs }: { pairs: [string, string][] }) {
-  return (
-    <dl className="grid grid-cols-2 gap-x-6 gap-y-1">
-      {pairs.map(([name, value]) => (
-        <div key={name} className="flex justify-between gap-3 border-b border-line py-1">
-          <dt className="text-soft">{name}</dt>
-          <dd className="figure font-medium [overflow-wrap:anywhere]">{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function CopyId({ id }: { id: string }) {
+function Copy({ text, name, shown = '' }: { text: string; name: string; shown?: string }) {
   const [copied, setCopied] = useState(false);
   return (
     <button
       type="button"
       className="hash link"
-      title={id}
-      onClick={() => void navigator.clipboard?.writeText(id).then(() => setCopied(true))}
-      aria-label={`Copy the id ${id}`}
+      title={text}
+      onClick={() => void navigator.clipboard?.writeText(text).then(() => setCopied(true))}
     >
-      {copied ? 'copied' : short(id)}
+      <span aria-live="polite">{copied ? 'copied' : `copy ${name}`}</span> {shown}
     </button>
   );
-}
-
-function rowOf(id: string): number | null {
-  const row = id.split('.')[1];
-  return row === undefined ? null : Number(row);
-}
-
-function covers(ranges: [number, number][] | undefined, row: number): boolean {
-  return (ranges ?? []).some(([from, to]) => from <= row && row <= to);
 }

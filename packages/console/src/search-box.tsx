@@ -1,8 +1,8 @@
 import type { RecordSummary } from '@assay/pipeline';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { type DragEvent, type FormEvent, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { Refusal, search } from './api.ts';
-import { handOver } from './handoff.ts';
+import { handOver, readFile, useDroppedFiles } from './handoff.ts';
 import { DecisionTag } from './status-mark.tsx';
 import { describeStream, moment, short } from './words.ts';
 
@@ -10,20 +10,15 @@ import { describeStream, moment, short } from './words.ts';
 export function SearchBox() {
   const navigate = useNavigate();
   const [query, setQuery] = useState('');
-  const [over, setOver] = useState(false);
   const [matches, setMatches] = useState<RecordSummary[] | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
 
   const open = async (file: File | undefined) => {
     if (!file) return;
-    handOver({ name: file.name, text: await file.text() });
+    handOver(await readFile(file));
     await navigate({ to: '/verify' });
   };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    void open(event.dataTransfer.files[0]);
-  };
+  const over = useDroppedFiles(([file]) => void open(file));
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setProblem(null);
@@ -42,12 +37,6 @@ export function SearchBox() {
     <section aria-label="Search and verify">
       <form
         onSubmit={submit}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={drop}
         className={`sheet flex flex-wrap items-center gap-2 p-2 transition-colors ${over ? '!border-accent !bg-pass-wash' : ''}`}
       >
         <label htmlFor="search" className="sr-only">
@@ -59,14 +48,14 @@ export function SearchBox() {
           value={query}
           onChange={(event) => setQuery(event.target.value)}
           placeholder="Id, digest, stream, DID or log index"
-          className="min-w-0 flex-1 basis-60 bg-transparent px-3 py-2.5 text-lg placeholder:text-soft"
+          className="min-w-0 flex-1 basis-full bg-transparent px-3 py-2.5 text-lg placeholder:text-soft sm:basis-60"
           autoComplete="off"
           spellCheck={false}
         />
         <button type="submit" className="action action-main !py-2">
           Find
         </button>
-        <label className="action !py-2">
+        <label className="action !py-2 focus-within:outline-2 focus-within:outline-accent">
           <input
             type="file"
             accept=".json,application/json"
@@ -77,7 +66,7 @@ export function SearchBox() {
         </label>
       </form>
       <p className="caption px-1 pt-2">
-        Drop a bundle here to verify it in this browser. It is not uploaded.
+        Drop a bundle anywhere here to verify it in this browser. It is not uploaded.
       </p>
       <div aria-live="polite">
         {problem && <p className="mt-2 text-fail">{problem}</p>}

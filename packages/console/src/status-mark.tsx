@@ -7,6 +7,25 @@ const LOOK: Record<Status, { label: string; box: string; path: string }> = {
   unknown: { label: 'unknown', box: 'bg-unknown-wash text-unknown border-unknown border-dashed', path: '' },
 };
 
+const MODES = {
+  live: { text: 'Live', look: 'border-pass text-pass', help: 'Data comes from the exchanges now' },
+  replay: { text: 'Replay', look: 'border-unknown text-unknown', help: 'Recorded data, replayed' },
+  simulated: { text: 'Simulated', look: 'border-fail text-fail', help: 'No real prices' },
+} as const;
+
+/** Where data comes from, so that no simulated figure passes for a real one. */
+export function ModeTag({ mode, note }: { mode: keyof typeof MODES; note?: string }) {
+  const { text, look, help } = MODES[mode];
+  return (
+    <span
+      className={`rounded border px-2 py-0.5 text-sm font-medium ${look}`}
+      title={note ? `${help}. ${note}` : help}
+    >
+      {text}
+    </span>
+  );
+}
+
 /** The round sign of a status. */
 export function StatusMark({ status, large = false }: { status: Status; large?: boolean }) {
   const { label, box, path } = LOOK[status];

@@ -1,25 +1,25 @@
 import {
   AssayError,
+  POLICY_TYPE,
   parseBundle,
   parseTrustPolicy,
   type TrustPolicy,
   type VerificationReport,
   verifyBundle,
 } from '@assay/core';
-import { type DragEvent, useEffect, useState } from 'react';
-import { takeOver } from './handoff.ts';
+import { useEffect, useState } from 'react';
+import { useTitle } from './frame.tsx';
+import { type LoadedFile, MAX_FILE_BYTES, readFile, takeOver, useDroppedFiles } from './handoff.ts';
 import { ProofLadder } from './proof-ladder.tsx';
 import { StatusMark } from './status-mark.tsx';
 
-interface LoadedFile {
-  name: string;
-  text: string;
-}
-
-type Answer = { report: VerificationReport; policy: TrustPolicy } | { error: AssayError; file: string };
+type Answer =
+  | { report: VerificationReport; policy: TrustPolicy; judge: string }
+  | { error: Error; file: string };
 
 /** Verifies a bundle inside the browser. From the moment this page is shown it asks the network for nothing. */
 export function VerifyPage() {
+  useTitle('Verify a bundle');
   const [bundle, setBundle] = useState<LoadedFile | null>(takeOver);
   const [policy, setPolicy] = useState<LoadedFile | null>(null);
   const [answer, setAnswer] = useState<Answer | null>(null);
@@ -34,25 +34,17 @@ export function VerifyPage() {
     };
   }, [bundle, policy]);
 
-  const load = async (files: Iterable<File>) => {
-    for (const file of files) {
-      const loaded = { name: file.name, text: await file.text() };
-      // Whichever of the two it is: a policy says so itself.
-      if (loaded.text.slice(0, 4_000).includes('assay.trust-policy')) setPolicy(loaded);
-      else setBundle(loaded);
+  const over = useDroppedFiles(async (files) => {
+    for (const file of await Promise.all(files.map(readFile))) {
+      if (saysItIsPolicy(file)) setPolicy(file);
+      else setBundle(file);
     }
-  };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    void load(event.dataTransfer.files);
-  };
+  });
 
   return (
     <section
       aria-label="Offline verification"
       className="grid grid-cols-1 items-start gap-8 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.35fr)]"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={drop}
     >
       <div className="grid min-w-0 grid-cols-1 gap-5">
         <div>
@@ -67,16 +59,20 @@ export function VerifyPage() {
           title="Bundle"
           help="From “Download the bundle” or assay export."
           file={bundle}
-          onFiles={load}
+          onFile={setBundle}
         />
         <FileField
           title="Trust policy"
           help="Whom you choose to believe: log keys, witnesses, providers, chains. It must be yours; a policy taken from the node under examination only shows that it agrees with itself. A node writes a first one to trust-policy.json in its data folder."
           file={policy}
-          onFiles={load}
+          onFile={setPolicy}
         />
       </div>
-      <section className="sheet min-h-80 p-6" aria-live="polite" aria-label="Result">
+      <section
+        className={`sheet min-h-80 p-6 transition-colors ${over ? '!border-accent !bg-pass-wash' : ''}`}
+        aria-live="polite"
+        aria-label="Result"
+      >
         {answer === null ? (
           <div className="grid min-h-68 place-items-center text-center">
             <p className="max-w-[36ch] text-soft">
@@ -89,8 +85,14 @@ export function VerifyPage() {
           <Unreadable {...answer} />
         ) : (
           <>
-            <p className="hash pb-4 text-soft">{answer.report.subject.id}</p>
+            <p className="pb-4">
+              <span className="block font-medium">{answer.report.subject.stream}</span>
+              <span className="hash text-soft">{answer.report.subject.id}</span>
+            </p>
             <ProofLadder report={answer.report} />
+            <p className="caption mt-5 border-t border-line pt-4 [overflow-wrap:anywhere]">
+              {judgement(answer.policy, answer.judge)}
+            </p>
           </>
         )}
       </section>
@@ -98,27 +100,62 @@ export function VerifyPage() {
   );
 }
 
-async function answerFor(bundle: LoadedFile, policy: LoadedFile): Promise<Answer> {
-  let file = policy.name;
+/** Sorts dropped files only. A file that was chosen as a bundle can never take the policy's place. */
+function saysItIsPolicy({ text }: LoadedFile): boolean {
   try {
-    const trusted = parseTrustPolicy(policy.text);
-    file = bundle.name;
-    return { report: await verifyBundle(parseBundle(bundle.text), trusted), policy: trusted };
-  } catch (error) {
-    if (error instanceof AssayError) return { error, file };
-    throw error;
+    return (JSON.parse(text ?? '') as { mediaType?: unknown } | null)?.mediaType === POLICY_TYPE;
+  } catch {
+    return false;
   }
 }
 
-function Unreadable({ error, file }: { error: AssayError; file: string }) {
+async function answerFor(bundle: LoadedFile, policy: LoadedFile): Promise<Answer> {
+  let file = policy.name;
+  try {
+    const trusted = parseTrustPolicy(textOf(policy, 'POLICY_MALFORMED'));
+    file = bundle.name;
+    const report = await verifyBundle(parseBundle(textOf(bundle, 'BUNDLE_MALFORMED')), trusted);
+    return { report, policy: trusted, judge: policy.name };
+  } catch (error) {
+    return { error: error as Error, file };
+  }
+}
+
+function textOf({ text, bytes }: LoadedFile, code: AssayError['code']): string {
+  if (text !== null) return text;
+  throw new AssayError(
+    code,
+    bytes > MAX_FILE_BYTES
+      ? `expected at most ${MAX_FILE_BYTES} bytes, got ${bytes}`
+      : 'the browser could not read this file',
+    { next: 'choose the file that assay export or the node wrote' },
+  );
+}
+
+/** Whose word the answer stands on: a policy that somebody else slipped in must be seen. */
+function judgement({ logs, witnesses, providers, checkers, require }: TrustPolicy, file: string): string {
+  return (
+    `Judged by ${file}, which trusts ${list(logs.map(({ origin }) => origin)) || 'no log'}; ` +
+    `witnesses: ${witnesses.quorum} of ${witnesses.vkeys.length}; providers: ${providers.length}; ` +
+    `checkers: ${checkers.length}; required: ${list(require) || 'nothing'}.`
+  );
+}
+
+const list = (names: string[]) => new Intl.ListFormat('en').format(names);
+
+function Unreadable({ error, file }: { error: Error; file: string }) {
   return (
     <div className="flex gap-4" role="alert">
       <StatusMark status="fail" large />
       <div className="min-w-0">
         <p className="text-xl font-semibold">{file} cannot be used</p>
         <p className="mt-1 [overflow-wrap:anywhere]">{error.message}</p>
-        {error.next && <p className="mt-1 text-soft">{error.next}</p>}
-        <p className="hash mt-2 text-fail">{error.code}</p>
+        {error instanceof AssayError && (
+          <>
+            {error.next && <p className="mt-1 text-soft">{error.next}</p>}
+            <p className="hash mt-2 text-fail">{error.code}</p>
+          </>
+        )}
       </div>
     </div>
   );
@@ -128,9 +165,9 @@ function FileField(props: {
   title: string;
   help: string;
   file: LoadedFile | null;
-  onFiles: (files: Iterable<File>) => Promise<void>;
+  onFile: (file: LoadedFile) => void;
 }) {
-  const { title, help, file, onFiles } = props;
+  const { title, help, file, onFile } = props;
   return (
     <div
       className={`rounded-[10px] border p-5 ${file ? 'border-line bg-sheet' : 'border-dashed border-soft'}`}
@@ -139,7 +176,7 @@ function FileField(props: {
         <p className="min-w-0">
           <span className="font-semibold">{title}</span>
           <span className="block [overflow-wrap:anywhere]">
-            {file ? `${file.name}, ${(file.text.length / 1024).toFixed(1)} KiB` : 'none chosen'}
+            {file ? `${file.name}, ${(file.bytes / 1024).toFixed(1)} KiB` : 'none chosen'}
           </span>
         </p>
         <label className="action shrink-0 focus-within:outline-2 focus-within:outline-accent">
@@ -148,9 +185,10 @@ function FileField(props: {
             accept=".json,application/json"
             aria-label={`Choose the ${title.toLowerCase()}`}
             className="sr-only"
-            onChange={(event) => {
-              void onFiles(event.target.files ?? []);
-              event.target.value = '';
+            onChange={({ target }) => {
+              const chosen = target.files?.[0];
+              if (chosen) void readFile(chosen).then(onFile);
+              target.value = '';
             }}
           />
           Choose…

@@ -1,3 +1,5 @@
+import type { RecordDetail } from '@assay/pipeline';
+
 /** How the console says things: ages, counts, names. */
 
 /** Age of an instant in the largest unit that is not zero. */
@@ -14,8 +16,9 @@ export function count(value: number): string {
   return value.toLocaleString('en-US').replaceAll(',', '\u202f');
 }
 
-/** A price with groups; digits are never cut. */
+/** A price with groups; digits are never cut, and what is not a plain number stays as it is. */
 export function price(text: string): string {
+  if (!/^-?\d+(\.\d+)?$/.test(text)) return text;
   const [whole = '', fraction] = text.split('.');
   return whole.replace(/\B(?=(\d{3})+$)/g, '\u202f') + (fraction === undefined ? '' : `.${fraction}`);
 }
@@ -39,4 +42,41 @@ export function describeStream(stream: string): string {
   if (venue === 'assay')
     return `${pair.replace('-', '/')} reference rate, ${rest.at(-1) === '1h' ? 'hourly' : 'by the minute'}`;
   return `${pair.replace('-', '/')} at ${VENUES[venue] ?? venue}`;
+}
+
+/** What a record is, as the subject of a sentence. */
+export function describeRecord({ kind, stream }: { kind: string; stream: string }): string {
+  const [venue = '', pair = '', ...rest] = stream.split('.');
+  const name = pair.replace('-', '/');
+  if (venue === 'assay') {
+    const interval = rest.at(-1) === '1h' ? 'hour' : 'minute';
+    return kind === 'row'
+      ? `this ${interval}’s ${name} reference rate`
+      : `this batch of ${name} reference rates`;
+  }
+  const from = VENUES[venue] ?? venue;
+  return kind === 'row' ? `this ${name} minute from ${from}` : `this batch of ${name} minutes from ${from}`;
+}
+
+/**
+ * Why a record was not accepted: the first failed finding that names its row, else the first about the whole
+ * batch. Null for what was accepted.
+ */
+export function reasonOf({ id, decision, verdict }: Pick<RecordDetail, 'id' | 'decision' | 'verdict'>) {
+  if (decision === 'accept') return null;
+  const row = rowOf(id);
+  const failed = (verdict?.findings ?? []).filter(({ status }) => status === 'fail');
+  const own = row === null ? failed[0] : failed.find(({ rows }) => covers(rows, row));
+  return (own ?? failed.find(({ rows }) => rows === undefined))?.reason ?? null;
+}
+
+/** The row of a batch that an id names; null where it names the whole. */
+export function rowOf(id: string): number | null {
+  const row = id.split('.')[1];
+  return row === undefined ? null : Number(row);
+}
+
+/** Whether inclusive ranges of rows hold a row. */
+export function covers(ranges: [number, number][] | undefined, row: number): boolean {
+  return (ranges ?? []).some(([from, to]) => from <= row && row <= to);
 }

@@ -148,6 +148,8 @@ describe.skipIf(!BROWSER || !built)('console', () => {
       altered: join(folder, 'altered.json'),
       cut: join(folder, 'cut.json'),
       policy: join(folder, 'p.json'),
+      foreign: join(folder, 'foreign.json'),
+      lax: join(folder, 'lax.json'),
     };
     writeFileSync(files.bundle, bundle);
     writeFileSync(
@@ -156,6 +158,8 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     );
     writeFileSync(files.cut, bundle.slice(0, 2_000));
     writeFileSync(files.policy, policy);
+    writeFileSync(files.foreign, policy);
+    writeFileSync(files.lax, JSON.stringify({ ...JSON.parse(policy), require: [] }));
 
     const [context, page] = await open('dark');
     await page.goto(`${base}/verify`);
@@ -172,6 +176,13 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     expect(await page.locator('[data-step=batch]').getAttribute('data-status')).toBe('fail');
     await page.getByLabel('Choose the bundle').setInputFiles(files.cut);
     await page.getByText('BUNDLE_MALFORMED').waitFor();
+    // A policy that comes in a bundle's place is a malformed bundle; it must not become the judge.
+    await page.getByLabel('Choose the bundle').setInputFiles(files.foreign);
+    await page.getByText('foreign.json cannot be used').waitFor();
+    await page.getByLabel('Choose the bundle').setInputFiles(files.bundle);
+    await page.getByText('Judged by p.json').waitFor();
+    await page.getByLabel('Choose the trust policy').setInputFiles(files.lax);
+    await page.getByText('Nothing was demanded', { exact: true }).waitFor();
     await page.getByLabel('Choose the trust policy').setInputFiles({
       name: 'w.json',
       mimeType: 'application/json',
@@ -179,6 +190,57 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     });
     await page.getByText('POLICY_MALFORMED').waitFor();
     expect(requests).toEqual([]);
+    await context.close();
+  }, 60_000);
+
+  test('a bundle dropped on the overview is verified and never sent', async () => {
+    const id = await anchored();
+    const bundle = await (await fetch(`${base}/v1/records/${id}/bundle`)).text();
+    const policy = await (await fetch(`${base}/v1/trust-policy`)).text();
+    const [context, page] = await open('light');
+    await page.goto(base);
+    await page.getByRole('searchbox').waitFor();
+    const sent: string[] = [];
+    page.on('request', (request) => request.method() !== 'GET' && sent.push(request.url()));
+    const drop = (files: [name: string, text: string][]) =>
+      page.evaluate((dropped) => {
+        const dataTransfer = new DataTransfer();
+        for (const [name, text] of dropped) dataTransfer.items.add(new File([text], name));
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+      }, files);
+    await drop([['dropped.json', bundle]]);
+    await page.waitForURL('**/verify');
+    await page.getByText('dropped.json').waitFor();
+    await drop([['mine.json', policy]]);
+    await page.getByText('Verified', { exact: true }).waitFor();
+    await page.getByText('Judged by mine.json').waitFor();
+    expect(sent).toEqual([]);
+    await context.close();
+  }, 60_000);
+
+  test('a proof that cannot be had is said to be so, and no answer outlives its record', async () => {
+    const id = await anchored();
+    await until(async () => (await rates()).length > 4);
+    const other = (await rates()).at(-2)!.id;
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.route(`**/v1/records/${other}/bundle`, (route) =>
+      route.fulfill({ status: 500, json: { code: 'INTERNAL', detail: 'the disk is gone' } }),
+    );
+    await page.goto(`${base}/records/${id}`);
+    await page.getByText('Verified', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByRole('searchbox').fill(other);
+    await page.keyboard.press('Enter');
+    await page.getByText('Not verified', { exact: true }).waitFor();
+    await page.getByText('the disk is gone').waitFor();
+    // Both records are in memory now, so that one page turns into the other.
+    await page.evaluate(() => history.go(-2));
+    await page.getByText('Verified', { exact: true }).waitFor();
+    await page.evaluate(() => history.go(2));
+    await page.waitForURL(`**/records/${other}`);
+    await page.getByText('Not verified', { exact: true }).waitFor();
+    expect(await page.locator('[data-step]').count()).toBe(0);
     await context.close();
   }, 60_000);
 });

@@ -131,6 +131,8 @@ export interface VerdictPredicate {
 /** Which inputs, code and parameters gave which output. Its subject is the output payload's digest. */
 export interface DerivationPredicate {
   stream: string;
+  /** Of the inputs: a figure from simulated data says so itself. */
+  source: { mode: SourceMode };
   function: { name: string; version: string; digest: { sha256: string } };
   parameters: Record<string, unknown>;
   /** The inputs (`material/v1` rows): committed to like rows, because an hour of live minutes has hundreds. */
@@ -305,15 +307,28 @@ function readDerivation(value: unknown): DerivationPredicate {
   const p = exactly(
     value,
     'predicate',
-    ['stream', 'function', 'parameters', 'materials', 'derivedAt', 'period', 'sequence', 'previous', 'rows'],
+    [
+      'stream',
+      'source',
+      'function',
+      'parameters',
+      'materials',
+      'derivedAt',
+      'period',
+      'sequence',
+      'previous',
+      'rows',
+    ],
     malformed,
   );
+  const source = exactly(p.source, 'source', ['mode'], malformed);
   const code = exactly(p.function, 'function', ['name', 'version', 'digest'], malformed);
   if (typeof p.parameters !== 'object' || p.parameters === null || Array.isArray(p.parameters)) {
     malformed(`parameters: expected an object, got ${kindOf(p.parameters)}`);
   }
   return {
     stream: readStream(p.stream, 'stream'),
+    source: { mode: oneOf(source.mode, 'source.mode', SOURCE_MODES, malformed) },
     function: {
       name: text(code.name, 'function.name', malformed, 200),
       version: text(code.version, 'function.version', malformed, 50),

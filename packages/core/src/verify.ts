@@ -29,7 +29,7 @@ export interface StepResult {
 }
 
 export interface VerificationReport {
-  /** failed: a required step fails. inconclusive: none fails, but one is unknown. */
+  /** failed: a required step fails. inconclusive: none fails, but one is unknown, or none was required. */
   outcome: 'verified' | 'failed' | 'inconclusive';
   steps: StepResult[];
   subject: { id: string; kind: StatementKind | null; stream: string | null; row?: Row };
@@ -89,7 +89,7 @@ export async function verifyBundle(
   return {
     outcome: required.some((step) => step.status === 'fail')
       ? 'failed'
-      : required.every((step) => step.status === 'pass')
+      : required.length > 0 && required.every((step) => step.status === 'pass')
         ? 'verified'
         : 'inconclusive',
     steps,

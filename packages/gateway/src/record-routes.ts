@@ -22,6 +22,7 @@ type App = FastifyInstance<
 const instant = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z$/, 'expected a UTC time like 2023-03-11T07:00:00Z')
+  .refine((time) => Number.isFinite(Date.parse(time)), 'expected a time that a clock can show')
   .transform((time) => (time.length === 17 ? `${time.slice(0, 16)}:00Z` : time));
 const limit = z.coerce.number().int().min(1).max(1000);
 const decision = z.enum(DECISIONS);

@@ -36,6 +36,8 @@ export async function createGateway(
     bodyLimit: 2 * MAX_PAYLOAD_BYTES,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
+    // A path that cannot be decoded fails before any route and any error handler.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, problemOf(error)),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -13,6 +13,7 @@ import {
   makeStatement,
   PREDICATE,
   type Row,
+  type SourceMode,
   type VerdictPredicate,
 } from '@assay/core';
 import {
@@ -55,6 +56,7 @@ export function prepareRates(
   catalogue: Catalogue,
   request: {
     interval: RateInterval;
+    mode: SourceMode;
     fromMs: number;
     toMs: number;
     derivedAt: string;
@@ -62,7 +64,7 @@ export function prepareRates(
     previous: string | null;
   },
 ): PreparedRates | null {
-  const { interval, fromMs, toMs, derivedAt, sequence, previous } = request;
+  const { interval, mode, fromMs, toMs, derivedAt, sequence, previous } = request;
   const parameters = BTC_USD;
   const materials = materialsFor(catalogue, parameters, fromMs, toMs);
   const rates = referenceRates({
@@ -76,6 +78,7 @@ export function prepareRates(
   const stream = rateStream(parameters.pair, interval);
   const predicate: DerivationPredicate = {
     stream,
+    source: { mode },
     function: { ...RATE_FUNCTION, digest: { sha256: rateCodeDigest() } },
     parameters: { ...parameters, intervalMinutes: MINUTES[interval] },
     materials: commitRows(materials, 'material/v1').commitment,

@@ -261,6 +261,7 @@ export class Pipeline {
         const head = catalogue.head(stream);
         const prepared = prepareRates(catalogue, {
           interval,
+          mode: source.mode,
           fromMs,
           toMs: until,
           derivedAt: instantOf(source.clock.nowMs()),
