@@ -1,4 +1,3 @@
-import { concatBytes } from './encoding.ts';
 import { AssayError } from './errors.ts';
 import { type HashReader, merkleRoot } from './merkle.ts';
 
@@ -68,20 +67,24 @@ export function tilesFor(oldSize: number, newSize: number): Tile[] {
 
 /** An entry bundle: each entry behind its 16-bit big-endian length. @throws ENTRY_TOO_LARGE */
 export function encodeEntries(entries: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(
-    ...entries.flatMap((entry) => {
-      if (entry.length > MAX_ENTRY_BYTES) {
-        throw new AssayError(
-          'ENTRY_TOO_LARGE',
-          `expected an entry of at most ${MAX_ENTRY_BYTES} bytes, got ${entry.length}`,
-          {
-            next: 'split the batch, or keep the content outside the ledger and log its digest',
-          },
-        );
-      }
-      return [Uint8Array.of(entry.length >> 8, entry.length & 0xff), entry];
-    }),
-  );
+  const bundle = new Uint8Array(entries.reduce((total, entry) => total + 2 + entry.length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    if (entry.length > MAX_ENTRY_BYTES) {
+      throw new AssayError(
+        'ENTRY_TOO_LARGE',
+        `expected an entry of at most ${MAX_ENTRY_BYTES} bytes, got ${entry.length}`,
+        {
+          next: 'split the batch, or keep the content outside the ledger and log its digest',
+        },
+      );
+    }
+    bundle[at] = entry.length >> 8;
+    bundle[at + 1] = entry.length;
+    bundle.set(entry, at + 2);
+    at += 2 + entry.length;
+  }
+  return bundle;
 }
 
 /** Entries of a bundle. @throws TILE_INVALID when a length points beyond the end. */

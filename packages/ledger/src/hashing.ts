@@ -1,38 +1,70 @@
 import { hash } from 'node:crypto';
-import { EMPTY_ROOT } from '@assay/core';
+import { EMPTY_ROOT, MAX_ENTRY_BYTES } from '@assay/core';
 
-// The hashes of core's merkle.ts with OpenSSL instead of portable code, as a log hashes every entry it takes:
-// a node in 1.3 µs instead of 3.2 µs, a leaf of 1.2 KB in 1.9 µs instead of 12 µs (Node 24, one core of a VM).
+// The hashes of core's merkle.ts with OpenSSL instead of portable code, as a log hashes every entry it takes.
+// Lists of hashes are packed, 32 bytes each. `hash` gives a string three times as fast as it gives a Buffer
+// (Node 24), and a string of one character a byte costs next to nothing to write where the hash belongs.
+
+/** Bytes of a hash. */
+export const HASH_BYTES = 32;
+
+// No hash is awaited, so that one piece of scratch memory serves them all.
+const LEAF = Buffer.alloc(1 + MAX_ENTRY_BYTES, 0x00);
+const NODE = Buffer.alloc(1 + 2 * HASH_BYTES, 0x01);
 
 /** Leaf hash SHA-256(0x00 ‖ entry) (RFC 6962 section 2.1). */
 export function leafHash(entry: Uint8Array): Uint8Array {
-  const input = new Uint8Array(entry.length + 1);
-  input.set(entry, 1);
-  return sha256(input);
+  return leafHashes([entry]);
+}
+
+/** Leaf hashes of entries. */
+export function leafHashes(entries: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(entries.length * HASH_BYTES);
+  const writer = bufferOn(out);
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    LEAF.set(entry, 1);
+    write(LEAF.subarray(0, entry.length + 1), writer, i);
+  }
+  return out;
 }
 
 /** Interior node SHA-256(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const input = new Uint8Array(65);
-  input[0] = 1;
-  input.set(left, 1);
-  input.set(right, 33);
-  return sha256(input);
+  const out = new Uint8Array(HASH_BYTES);
+  NODE.set(left, 1);
+  NODE.set(right, 1 + HASH_BYTES);
+  write(NODE, bufferOn(out), 0);
+  return out;
+}
+
+/** The nodes right above some hashes: each pair hashed; an odd last one moves up as it is. */
+export function nodesAbove(hashes: Uint8Array): Uint8Array {
+  const below = bufferOn(hashes);
+  const pairs = Math.floor(hashes.length / (2 * HASH_BYTES));
+  const rest = hashes.subarray(pairs * 2 * HASH_BYTES);
+  const out = new Uint8Array(pairs * HASH_BYTES + rest.length);
+  const writer = bufferOn(out);
+  for (let i = 0; i < pairs; i++) {
+    below.copy(NODE, 1, i * 2 * HASH_BYTES, (i + 1) * 2 * HASH_BYTES);
+    write(NODE, writer, i);
+  }
+  out.set(rest, pairs * HASH_BYTES);
+  return out;
 }
 
 /** Root of a list of hashes (MTH). */
-export function merkleRoot(hashes: readonly Uint8Array[]): Uint8Array {
+export function merkleRoot(hashes: Uint8Array): Uint8Array {
   let level = hashes;
-  while (level.length > 1) {
-    const above: Uint8Array[] = [];
-    for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i]!, level[i + 1]!));
-    if (level.length % 2 === 1) above.push(level.at(-1)!);
-    level = above;
-  }
-  return level[0] ?? EMPTY_ROOT;
+  while (level.length > HASH_BYTES) level = nodesAbove(level);
+  return level.length === 0 ? EMPTY_ROOT : level;
 }
 
-function sha256(input: Uint8Array): Uint8Array {
-  const digest = hash('sha256', input, 'buffer');
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
+/** The same memory as a Buffer. */
+export function bufferOn(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function write(input: Uint8Array, out: Buffer, place: number): void {
+  out.write(hash('sha256', input, 'binary'), place * HASH_BYTES, HASH_BYTES, 'latin1');
 }

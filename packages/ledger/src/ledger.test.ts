@@ -103,14 +103,14 @@ describe('the same bytes', () => {
     expect(await second.append([entry(0), entry(300), entry(599), entry(600)])).toEqual([0, 300, 599, 600]);
   });
 
-  test('get a new index once they fell out of the window', async () => {
+  test('may get a new index after a restart, once they fell out of the window', async () => {
     const log = await newLog();
     const ledger = await log.open({ dedupeWindow: 10 });
     await ledger.append(entriesFrom(0, 15));
-    expect(await ledger.append([entry(5), entry(4)])).toEqual([5, 15]);
+    expect(await ledger.append([entry(5), entry(14)])).toEqual([5, 14]);
     await ledger.close();
     const reopened = await log.open({ dedupeWindow: 10 });
-    expect(await reopened.append([entry(4), entry(7), entry(5)])).toEqual([15, 7, 16]);
+    expect(await reopened.append([entry(4), entry(7), entry(5)])).toEqual([15, 7, 5]);
   });
 });
 

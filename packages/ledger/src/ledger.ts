@@ -19,8 +19,8 @@ export interface Ledger {
    * committed and would survive a power cut; a rejection means that nothing of it was acknowledged, though
    * some of it may be in the log.
    *
-   * The same bytes get the same index: exactly within the latest `dedupeWindow` entries (also after a
-   * restart), not at all beyond them. Many entries may spread over several checkpoints. The arrays must not be
+   * The same bytes get the same index: surely within the latest `dedupeWindow` entries (also after a restart),
+   * as it happens beyond them. Many entries may spread over several checkpoints. The arrays must not be
    * changed afterwards.
    *
    * @throws ENTRY_TOO_LARGE, LEDGER_BUSY (`detail.retryAfterMs`), STORAGE_FAILED, LEDGER_STOPPED

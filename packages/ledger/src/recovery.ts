@@ -1,7 +1,6 @@
 import {
   AssayError,
   bytesEqual,
-  decodeEntries,
   EMPTY_ROOT,
   fromUtf8,
   rootOf,
@@ -11,10 +10,9 @@ import {
   tilesFor,
 } from '@assay/core';
 import type { CheckpointStore, StagedEntries } from './checkpoint-store.ts';
-import { leafHash } from './hashing.ts';
 import { openOwnCheckpoint, type SignedCheckpoint } from './signed-checkpoint.ts';
 import type { TileStore } from './tile-store.ts';
-import { corrupt, type Edge, edgeTile, fullPath, grow, readEdge, rootOfEdge } from './tree.ts';
+import { corrupt, decodeBatch, type Edge, edgeTile, fullPath, grow, readEdge, rootOfEdge } from './tree.ts';
 import { TreeReader } from './tree-reader.ts';
 
 /** A log at rest: everything that is committed has its tiles in the store. */
@@ -77,8 +75,7 @@ async function replay(staged: readonly StagedEntries[], size: number, tiles: Til
   const fullTiles = new Map<string, Uint8Array>();
   for (const { fromSize, toSize, entries } of staged) {
     if (fromSize !== edge.size) throw corrupt(`staged entries begin at ${fromSize}, not at ${edge.size}`);
-    const leaves = decodeEntries(entries).map((entry) => ({ entry, hash: leafHash(entry) }));
-    const grown = grow(edge, leaves);
+    const grown = grow(edge, decodeBatch(entries));
     if (grown.edge.size !== toSize)
       throw corrupt(`expected staged entries up to ${toSize}, got ${grown.edge.size}`);
     edge = grown.edge;

@@ -1,10 +1,11 @@
-import { AssayError, encodeEntries, MAX_ENTRY_BYTES, type NoteSigner } from '@assay/core';
+import { AssayError, MAX_ENTRY_BYTES, type NoteSigner } from '@assay/core';
 import type { CheckpointStore } from './checkpoint-store.ts';
-import { leafHash } from './hashing.ts';
+import { bufferOn, HASH_BYTES, leafHashes } from './hashing.ts';
+import { RecentLeaves } from './recent-leaves.ts';
 import { applyTiles, type Recovered } from './recovery.ts';
 import { type SignedCheckpoint, signCheckpoint } from './signed-checkpoint.ts';
 import type { TileStore } from './tile-store.ts';
-import { type Edge, grow, type Leaf, rootOfEdge } from './tree.ts';
+import { type Batch, batchOf, type Edge, grow, rootOfEdge } from './tree.ts';
 import type { Unstored } from './tree-reader.ts';
 
 /** Bounds of a sequencer. */
@@ -18,13 +19,17 @@ export interface SequencerLimits {
   maxPooledBytes: number;
   /** Committed entries whose tiles may still be on their way to the store. */
   maxUnappliedEntries: number;
-  /** The same bytes among this many of the latest entries get the index they already have; at least 1. */
+  /** The same bytes among this many of the latest entries surely get the index they already have. */
   dedupeWindow: number;
 }
 
-interface Pooled extends Leaf {
-  readonly key: string;
-  readonly index: PromiseWithResolvers<number>;
+/** Entries that came in together, until all of them are committed. */
+interface Request {
+  /** Where each of them will stand, if no batch before them fails. */
+  indices: number[];
+  /** The size that covers them. */
+  size: number;
+  readonly committed: PromiseWithResolvers<number[]>;
 }
 
 const RETRY_AFTER_MS = 250;
@@ -50,12 +55,13 @@ export class Sequencer implements Unstored {
   #appliedSize: number;
   readonly fullTiles = new Map<string, Uint8Array>();
 
-  readonly #pool: Pooled[] = [];
+  /** Entries that wait; the first of them will stand at the edge's size, or after the batch in sequence. */
+  readonly #pool: Uint8Array[] = [];
   #pooledBytes = 0;
   #pooledSinceMs = 0;
-  readonly #inPool = new Map<string, Pooled>();
-  readonly #recent = new Map<string, number>();
-  readonly #recentKeys: string[] = [];
+  /** Leaves of the log's latest entries, then of those in sequence, then of the pool. */
+  readonly #leaves: RecentLeaves;
+  #requests: Request[] = [];
 
   #sequencing: Promise<void> | null = null;
   #applying: Promise<void> | null = null;
@@ -69,8 +75,8 @@ export class Sequencer implements Unstored {
     log: { origin: string; signer: NoteSigner; tiles: TileStore; checkpoints: CheckpointStore };
     limits: SequencerLimits;
     recovered: Recovered;
-    /** Hashes of the latest entries, oldest first, which end at the recovered size. */
-    recentLeaves: readonly Uint8Array[];
+    /** Packed hashes of the latest entries, oldest first, which end at the recovered size. */
+    recentLeaves: Uint8Array;
     nowMs: () => number;
     onApplied: (checkpoint: SignedCheckpoint) => void;
     onStopped: (error: AssayError) => void;
@@ -83,8 +89,11 @@ export class Sequencer implements Unstored {
     this.#edge = options.recovered.edge;
     this.#committed = options.recovered.committed;
     this.#appliedSize = this.#edge.size;
-    const firstIndex = this.#edge.size - options.recentLeaves.length;
-    for (const [i, hash] of options.recentLeaves.entries()) this.#remember(keyOf(hash), firstIndex + i);
+    const { recentLeaves, limits } = options;
+    const firstIndex = this.#edge.size - recentLeaves.length / HASH_BYTES;
+    this.#leaves = new RecentLeaves(firstIndex, limits.dedupeWindow + limits.maxPooledEntries);
+    const hashes = bufferOn(recentLeaves);
+    for (let at = 0; at < hashes.length; at += HASH_BYTES) this.#leaves.push(hashes, at);
   }
 
   get edge(): Edge {
@@ -97,16 +106,24 @@ export class Sequencer implements Unstored {
 
   async append(entries: readonly Uint8Array[]): Promise<number[]> {
     if (this.#closing || this.#failure) throw this.#failure ?? closed();
-    const leaves = entries.map((entry) => {
-      if (entry.length > MAX_ENTRY_BYTES) throw tooLarge(entry.length);
-      const hash = leafHash(entry);
-      return { entry, hash, key: keyOf(hash) };
+    const tooLong = entries.find((entry) => entry.length > MAX_ENTRY_BYTES);
+    if (tooLong) throw tooLarge(tooLong.length);
+    const hashes = bufferOn(leafHashes(entries));
+    this.#refuseOverflow(entries, hashes);
+
+    let size = 0;
+    const indices = entries.map((entry, i) => {
+      const known = this.#leaves.find(hashes, i * HASH_BYTES);
+      const index = known < 0 ? this.#enter(entry, hashes, i * HASH_BYTES) : known;
+      size = Math.max(size, index + 1);
+      return index;
     });
-    this.#refuseOverflow(leaves);
-    const indices = leaves.map((leaf) => this.#recent.get(leaf.key) ?? this.#enter(leaf).index.promise);
-    if (this.#pool.length > 0) this.#sequencing ??= this.#run();
+    if (size <= this.#edge.size) return indices;
+    const request = { indices, size, committed: Promise.withResolvers<number[]>() };
+    this.#requests.push(request);
+    this.#sequencing ??= this.#run();
     if (this.#pool.length >= this.#limits.maxBatchEntries) this.#signal();
-    return Promise.all(indices);
+    return request.committed.promise;
   }
 
   /** Sequences what is pooled, gives the tiles one more try, then stops. */
@@ -117,16 +134,18 @@ export class Sequencer implements Unstored {
     await this.#applying;
   }
 
-  #refuseOverflow(leaves: readonly { entry: Uint8Array; key: string }[]): void {
-    const fresh = leaves.filter(({ key }) => !this.#recent.has(key) && !this.#inPool.has(key));
-    const bytes = fresh.reduce((total, { entry }) => total + entry.length, 0);
+  #refuseOverflow(entries: readonly Uint8Array[], hashes: Buffer): void {
     const { maxPooledEntries, maxPooledBytes } = this.#limits;
-    if (this.#pool.length + fresh.length <= maxPooledEntries && this.#pooledBytes + bytes <= maxPooledBytes)
-      return;
+    const total = (items: readonly Uint8Array[]) => items.reduce((bytes, { length }) => bytes + length, 0);
+    const fits = (count: number, bytes: number) =>
+      this.#pool.length + count <= maxPooledEntries && this.#pooledBytes + bytes <= maxPooledBytes;
+    if (fits(entries.length, total(entries))) return;
+    const fresh = entries.filter((_, i) => this.#leaves.find(hashes, i * HASH_BYTES) < 0);
+    if (fits(fresh.length, total(fresh))) return;
     throw new AssayError(
       'LEDGER_BUSY',
       `expected at most ${maxPooledEntries} entries or ${maxPooledBytes} bytes to wait, got ` +
-        `${this.#pool.length + fresh.length} entries, ${this.#pooledBytes + bytes} bytes`,
+        `${this.#pool.length + fresh.length} entries, ${this.#pooledBytes + total(fresh)} bytes`,
       {
         cause: this.#storageError ?? undefined,
         detail: { retryAfterMs: RETRY_AFTER_MS },
@@ -137,15 +156,11 @@ export class Sequencer implements Unstored {
     );
   }
 
-  #enter(leaf: Leaf & { key: string }): Pooled {
-    const waiting = this.#inPool.get(leaf.key);
-    if (waiting) return waiting;
+  #enter(entry: Uint8Array, hashes: Buffer, offset: number): number {
     if (this.#pool.length === 0) this.#pooledSinceMs = this.#nowMs();
-    const pooled = { ...leaf, index: Promise.withResolvers<number>() };
-    this.#pool.push(pooled);
-    this.#inPool.set(leaf.key, pooled);
-    this.#pooledBytes += leaf.entry.length;
-    return pooled;
+    this.#pool.push(entry);
+    this.#pooledBytes += entry.length;
+    return this.#leaves.push(hashes, offset);
   }
 
   async #run(): Promise<void> {
@@ -153,41 +168,62 @@ export class Sequencer implements Unstored {
       await this.#companyOrTime();
       await this.#roomForTiles();
       if (this.#failure) break;
-      const batch = this.#pool.splice(0, this.#limits.maxBatchEntries);
-      try {
-        await this.#sequence(batch);
-      } catch (error) {
-        for (const { index } of batch) index.reject(error);
-      }
-      for (const { key, entry } of batch) {
-        this.#inPool.delete(key);
-        this.#pooledBytes -= entry.length;
-      }
+      await this.#sequence(this.#takeBatch());
     }
-    for (const { index } of this.#pool.splice(0)) index.reject(this.#failure ?? closed());
+    for (const { committed } of this.#requests.splice(0)) committed.reject(this.#failure ?? closed());
+    this.#pool.length = 0;
+    this.#pooledBytes = 0;
     this.#sequencing = null;
   }
 
-  async #sequence(batch: readonly Pooled[]): Promise<void> {
+  #takeBatch(): Batch {
+    const { size } = this.#edge;
+    const entries = this.#pool.splice(0, this.#limits.maxBatchEntries);
+    for (const { length } of entries) this.#pooledBytes -= length;
+    return batchOf(entries, this.#leaves.slice(size, size + entries.length));
+  }
+
+  async #sequence(batch: Batch): Promise<void> {
     const before = this.#edge;
     const { edge, full } = grow(before, batch);
-    const next = await signCheckpoint(
-      { origin: this.#log.origin, size: edge.size, root: rootOfEdge(edge) },
-      this.#log.signer,
-    );
-    await this.#commit(next, {
-      fromSize: before.size,
-      toSize: edge.size,
-      entries: encodeEntries(batch.map(({ entry }) => entry)),
-    });
-    this.#edge = edge;
-    this.#committed = next;
-    for (const [path, bytes] of full) this.fullTiles.set(path, bytes);
-    for (const [i, { key, index }] of batch.entries()) {
-      this.#remember(key, before.size + i);
-      index.resolve(before.size + i);
+    try {
+      const next = await signCheckpoint(
+        { origin: this.#log.origin, size: edge.size, root: rootOfEdge(edge) },
+        this.#log.signer,
+      );
+      await this.#commit(next, { fromSize: before.size, toSize: edge.size, entries: batch.encoded });
+      this.#committed = next;
+    } catch (error) {
+      this.#refuse(before.size, edge.size, error);
+      return;
     }
+    this.#edge = edge;
+    for (const [path, bytes] of full) this.fullTiles.set(path, bytes);
+    this.#acknowledge();
     this.#applying ??= this.#applyAll();
+  }
+
+  #acknowledge(): void {
+    const { size } = this.#edge;
+    this.#requests = this.#requests.filter((request) => {
+      if (request.size > size) return true;
+      request.committed.resolve(request.indices);
+      return false;
+    });
+  }
+
+  /** Rejects every request that has entries of a batch which failed; what waits behind it moves down. */
+  #refuse(from: number, to: number, error: unknown): void {
+    this.#leaves.remove(from, to);
+    this.#requests = this.#requests.filter((request) => {
+      if (request.indices.some((index) => index >= from && index < to)) {
+        request.committed.reject(error);
+        return false;
+      }
+      request.indices = request.indices.map((index) => (index < from ? index : index - (to - from)));
+      request.size -= to - from;
+      return true;
+    });
   }
 
   async #commit(
@@ -271,17 +307,6 @@ export class Sequencer implements Unstored {
     }
   }
 
-  #remember(key: string, index: number): void {
-    // A ring of keys: a Map asked for its oldest key again and again scans ever more empty places.
-    const { dedupeWindow } = this.#limits;
-    const place = index % dedupeWindow;
-    const forgotten = this.#recentKeys[place];
-    if (forgotten !== undefined && this.#recent.get(forgotten) === index - dedupeWindow)
-      this.#recent.delete(forgotten);
-    this.#recentKeys[place] = key;
-    this.#recent.set(key, index);
-  }
-
   #stop(failure: AssayError): AssayError {
     if (!this.#failure) {
       this.#failure = failure;
@@ -305,11 +330,6 @@ export class Sequencer implements Unstored {
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
   }
-}
-
-/** A leaf hash as a map key: one character a byte. */
-function keyOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
 }
 
 function tooLarge(length: number): AssayError {
