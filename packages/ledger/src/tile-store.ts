@@ -1,13 +1,15 @@
 /**
- * Where the served log lives: its tiles and its public checkpoint.
+ * Where a served log is read.
  *
- * Paths are those of C2SP tlog-tiles (`tile/0/x001/234`, `tile/entries/000.p/7`, `checkpoint`), so that a
- * store which any web server can read is the public log itself.
+ * Paths are those of C2SP tlog-tiles (`tile/0/x001/234`, `tile/entries/000.p/7`, `checkpoint`).
  */
-export interface TileStore {
+export interface TileSource {
   /** The bytes at a path, or null. Never a part of a tile: a reader sees a whole tile or none. */
   get(path: string): Promise<Uint8Array | null>;
+}
 
+/** Where the served log lives: a store that any web server can read is the public log itself. */
+export interface TileStore extends TileSource {
   /**
    * Stores tiles; when it resolves, every one of them survives a power cut.
    *
