@@ -59,7 +59,10 @@ export function base64Decode(text: string): Uint8Array {
   if (btoa(binary) !== text) {
     throw new AssayError('ENCODING_INVALID', `expected canonical base64, got ${excerpt(text)}`);
   }
-  return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+  // A loop, because `Uint8Array.from` with a function takes thirty times as long.
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
 }
 
 /** Joins byte strings. */
@@ -81,4 +84,11 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
 /** The start of a text that may be long or hostile, quoted for an error message. */
 export function excerpt(text: string, limit = 48): string {
   return JSON.stringify(text.length > limit ? `${text.slice(0, limit)}…` : text);
+}
+
+/** Order of two byte strings, byte by byte: negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return a.length - b.length;
 }

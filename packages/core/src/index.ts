@@ -9,10 +9,16 @@ export * from './ed25519.ts';
 export * from './encoding.ts';
 export * from './errors.ts';
 export * from './evm-proof.ts';
+export * from './lookup.ts';
 export * from './merkle.ts';
 export * from './note.ts';
 export * from './policy.ts';
 export * from './statement.ts';
 export * from './tiles.ts';
 export * from './tlog-proof.ts';
-export * from './verify.ts';
+export {
+  type StepResult,
+  type VerificationReport,
+  type VerifyOptions,
+  verifyBundle,
+} from './verify.ts';

@@ -205,6 +205,63 @@ export async function proveConsistency(
   return oldSize === 0 || oldSize === newSize ? [] : subproof(oldSize, 0, newSize, true, read);
 }
 
+/**
+ * Path that proves all the leaves from one index up to another at once: the roots of the largest subtrees
+ * beside them, from left to right. {@link rootFromRange} leads it to the root.
+ */
+export async function proveRange(
+  from: number,
+  to: number,
+  size: number,
+  read: HashReader,
+): Promise<Uint8Array[]> {
+  checkRange(from, to, size, (message) => {
+    throw new RangeError(message);
+  });
+  const walk = async (lo: number, hi: number): Promise<Uint8Array[]> => {
+    if (hi <= from || lo >= to) return [await subtree(lo, hi, read)];
+    if (from <= lo && hi <= to) return [];
+    const middle = lo + splitOf(hi - lo);
+    return [...(await walk(lo, middle)), ...(await walk(middle, hi))];
+  };
+  return walk(0, size);
+}
+
+/**
+ * Root of the tree of `size` in which the given leaves stand side by side from index `from`.
+ *
+ * @throws INCLUSION_PROOF_INVALID when the leaves lie outside the tree or the path has the wrong length.
+ */
+export function rootFromRange(proof: {
+  from: number;
+  leafHashes: readonly Uint8Array[];
+  size: number;
+  path: readonly Uint8Array[];
+}): Uint8Array {
+  const { from, leafHashes, size, path } = proof;
+  const to = from + leafHashes.length;
+  const invalid = fails('INCLUSION_PROOF_INVALID');
+  checkRange(from, to, size, invalid);
+  if (path.length > 2 * MAX_PATH) invalid(`expected at most ${2 * MAX_PATH} hashes, got ${path.length}`);
+  if ([...leafHashes, ...path].some((hash) => hash.length !== 32)) invalid('expected hashes of 32 bytes');
+  let used = 0;
+  const walk = (lo: number, hi: number): Uint8Array => {
+    if (hi <= from || lo >= to) return path[used++] ?? invalid('the path is too short');
+    if (from <= lo && hi <= to) return merkleRoot(leafHashes.slice(lo - from, hi - from));
+    const middle = lo + splitOf(hi - lo);
+    const left = walk(lo, middle);
+    return nodeHash(left, walk(middle, hi));
+  };
+  const root = walk(0, size);
+  if (used !== path.length) invalid('the path is too long');
+  return root;
+}
+
+function checkRange(from: number, to: number, size: number, invalid: (message: string) => never): void {
+  if (!isSize(from) || !isSize(to) || !isSize(size) || from >= to || to > size)
+    invalid(`expected leaves of a tree of ${size}, got those from ${from} up to ${to}`);
+}
+
 async function pathWithin(index: number, from: number, to: number, read: HashReader): Promise<Uint8Array[]> {
   if (to - from === 1) return [];
   const middle = from + splitOf(to - from);

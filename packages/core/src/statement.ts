@@ -21,9 +21,12 @@ export const PREDICATE = {
   observation: 'urn:assay:observation/v1',
   verdict: 'urn:assay:verdict/v1',
   derivation: 'urn:assay:derivation/v1',
+  index: 'urn:assay:index/v1',
 } as const;
 
 export type StatementKind = keyof typeof PREDICATE;
+/** Kinds that are about data; the others are about the log itself. */
+export type RecordKind = Exclude<StatementKind, 'index'>;
 
 /** An in-toto Statement v1. Subjects are digests, never content. */
 export interface StatementOf<Kind extends StatementKind, Predicate> {
@@ -36,7 +39,8 @@ export interface StatementOf<Kind extends StatementKind, Predicate> {
 export type ObservationStatement = StatementOf<'observation', ObservationPredicate>;
 export type VerdictStatement = StatementOf<'verdict', VerdictPredicate>;
 export type DerivationStatement = StatementOf<'derivation', DerivationPredicate>;
-export type Statement = ObservationStatement | VerdictStatement | DerivationStatement;
+export type IndexStatement = StatementOf<'index', IndexPredicate>;
+export type Statement = ObservationStatement | VerdictStatement | DerivationStatement | IndexStatement;
 
 /** Half-open interval [from, to) of UTC instants. */
 export interface Period {
@@ -144,6 +148,27 @@ export interface DerivationPredicate {
   rows: RowsCommitment;
 }
 
+/** A part of a log's index: the sorted records of its entries `from` to `to`. */
+export interface IndexSegment {
+  from: number;
+  to: number;
+  /** How many records they have. */
+  count: number;
+  /** RFC 6962 root over the records, in hex. */
+  root: string;
+}
+
+/**
+ * A log's statement about its own index, which anybody can make again from the log's entries. Its subject is
+ * the digest of `segments`.
+ */
+export interface IndexPredicate {
+  /** Origin of the log. */
+  stream: string;
+  /** Segments next to each other that begin with entry 0: they cover every entry below the last one's `to`. */
+  segments: IndexSegment[];
+}
+
 /** The kind of a statement, from its predicate type. */
 export function kindOfStatement(statement: Statement): StatementKind {
   return statement.predicateType.split(':')[2]!.split('/')[0] as StatementKind;
@@ -185,7 +210,9 @@ export function parseStatement(input: unknown): Statement {
       ? readObservation(statement.predicate)
       : type === PREDICATE.verdict
         ? readVerdict(statement.predicate)
-        : readDerivation(statement.predicate);
+        : type === PREDICATE.derivation
+          ? readDerivation(statement.predicate)
+          : readIndex(statement.predicate);
   return { _type: STATEMENT_TYPE, subject: [subject], predicateType: type, predicate } as Statement;
 }
 
@@ -340,6 +367,34 @@ function readDerivation(value: unknown): DerivationPredicate {
     period: readPeriod(p.period, 'period'),
     ...readPlace(p),
     rows: readRows(p.rows, 'rows'),
+  };
+}
+
+function readIndex(value: unknown): IndexPredicate {
+  const p = exactly(value, 'predicate', ['stream', 'segments'], malformed);
+  let covered = 0;
+  return {
+    stream: text(p.stream, 'stream', malformed, 300),
+    segments: list(
+      p.segments,
+      'segments',
+      (item, at): IndexSegment => {
+        const segment = exactly(item, at, ['from', 'to', 'count', 'root'], malformed);
+        const from = integer(segment.from, `${at}.from`, malformed);
+        const to = integer(segment.to, `${at}.to`, malformed, from + 1);
+        if (from !== covered)
+          malformed(`${at}.from: expected ${covered}, where the last segment ends, got ${from}`);
+        covered = to;
+        return {
+          from,
+          to,
+          count: integer(segment.count, `${at}.count`, malformed, 1),
+          root: sha256Hex(segment.root, `${at}.root`, malformed),
+        };
+      },
+      malformed,
+      1_000,
+    ),
   };
 }
 

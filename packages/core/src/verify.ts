@@ -69,13 +69,14 @@ export async function verifyBundle(
     answers.push([step, await answerOf(answer)]);
   };
 
-  // A verdict has no rows and is not itself checked; every other statement stands on all eight rungs.
-  if (kind !== 'verdict') {
+  // Verdicts and indices have no rows and are not themselves checked; the others stand on all eight rungs.
+  const hasRows = kind !== 'verdict' && kind !== 'index';
+  if (hasRows) {
     await rung('row', () => checkRows(bundle, must(opened)));
     await rung('batch', () => checkBatch(bundle, must(opened)));
   }
   await rung('signature', () => checkSignature(bundle, must(opened), policy));
-  if (kind !== 'verdict') await rung('checks', () => checkVerdict(bundle, must(opened), policy));
+  if (hasRows) await rung('checks', () => checkVerdict(bundle, must(opened), policy));
   await rung('leaf', () => checkLeaf(must(proof), must(opened)));
   await rung('checkpoint', () => checkCheckpoint(must(proof), policy));
   await rung('witnesses', () => checkWitnesses(must(proof), policy));
@@ -102,7 +103,7 @@ export async function verifyBundle(
   };
 }
 
-type Answer = Pick<StepResult, 'status' | 'reason' | 'code'>;
+export type Answer = Pick<StepResult, 'status' | 'reason' | 'code'>;
 interface Proof {
   index: number;
   path: Uint8Array[];
@@ -110,15 +111,16 @@ interface Proof {
   checkpoint: Checkpoint;
 }
 
-const pass = (reason: string): Answer => ({ status: 'pass', reason });
-const unknown = (reason: string): Answer => ({ status: 'unknown', reason });
-const fail = (code: ErrorCode, reason: string): Answer => ({ status: 'fail', code, reason });
+export const pass = (reason: string): Answer => ({ status: 'pass', reason });
+export const unknown = (reason: string): Answer => ({ status: 'unknown', reason });
+export const fail = (code: ErrorCode, reason: string): Answer => ({ status: 'fail', code, reason });
 const malformedRow = (message: string): never => {
   throw new AssayError('BUNDLE_MALFORMED', message);
 };
 
 function checkRows(bundle: Bundle, { statement, id }: OpenedEnvelope): Answer {
-  if (statement.predicateType === PREDICATE.verdict) return unknown('a verdict has no rows');
+  if (!('rows' in statement.predicate) || !('period' in statement.predicate))
+    return unknown('the statement has no rows');
   const { rows: commitment, period, stream } = statement.predicate;
   const rows = bundle.row ? [bundle.row.value] : bundle.rows;
   if (bundle.id !== (bundle.row ? `${id}.${bundle.row.index}` : id)) {
@@ -144,7 +146,8 @@ function checkRows(bundle: Bundle, { statement, id }: OpenedEnvelope): Answer {
 }
 
 function checkBatch(bundle: Bundle, { statement }: OpenedEnvelope): Answer {
-  if (statement.predicateType === PREDICATE.verdict) return unknown('a verdict has no rows');
+  if (!('rows' in statement.predicate) || !('period' in statement.predicate))
+    return unknown('the statement has no rows');
   const { count, root } = statement.predicate.rows;
   if (bundle.row) {
     verifyInclusion({
@@ -240,7 +243,10 @@ function checkLeaf(proof: Proof, { entry }: Pick<OpenedEnvelope, 'entry'>): Answ
   return pass(`entry ${index} of the ${checkpoint.size} under the root ${base64Encode(checkpoint.root)}`);
 }
 
-async function checkCheckpoint({ note, checkpoint }: Proof, policy: TrustPolicy): Promise<Answer> {
+export async function checkCheckpoint(
+  { note, checkpoint }: Pick<Proof, 'note' | 'checkpoint'>,
+  policy: TrustPolicy,
+): Promise<Answer> {
   const keys = policy.logs
     .filter((log) => log.origin === checkpoint.origin)
     .map((log) => parseVkey(log.vkey));
@@ -250,7 +256,7 @@ async function checkCheckpoint({ note, checkpoint }: Proof, policy: TrustPolicy)
   return pass(`signed by ${checkpoint.origin} at size ${checkpoint.size}`);
 }
 
-async function checkWitnesses({ note }: Proof, policy: TrustPolicy): Promise<Answer> {
+export async function checkWitnesses({ note }: Pick<Proof, 'note'>, policy: TrustPolicy): Promise<Answer> {
   const { quorum, vkeys } = policy.witnesses;
   if (quorum === 0) return unknown('the policy names no witnesses');
   const known = vkeys.map(parseVkey);
@@ -345,7 +351,7 @@ function must<T>(attempted: Attempt<T>): T {
 }
 
 /** A step that throws is a step that fails; a defect of ours must not look like bad evidence. */
-async function answerOf(answer: () => Answer | Promise<Answer>): Promise<Answer> {
+export async function answerOf(answer: () => Answer | Promise<Answer>): Promise<Answer> {
   try {
     return await answer();
   } catch (error) {

@@ -12,6 +12,13 @@ export const HASH_BYTES = 32;
 const LEAF = Buffer.alloc(1 + MAX_ENTRY_BYTES, 0x00);
 const NODE = Buffer.alloc(1 + 2 * HASH_BYTES, 0x01);
 
+/** SHA-256 of some bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(HASH_BYTES);
+  write(bytes, bufferOn(out), 0);
+  return out;
+}
+
 /** Leaf hash SHA-256(0x00 ‖ entry) (RFC 6962 section 2.1). */
 export function leafHash(entry: Uint8Array): Uint8Array {
   return leafHashes([entry]);

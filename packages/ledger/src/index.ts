@@ -2,6 +2,7 @@ export type { CheckpointStore, LockedState, StagedEntries } from './checkpoint-s
 export { directoryTileStore } from './directory-tiles.ts';
 export { httpTileSource } from './http-tiles.ts';
 export { type Ledger, type LedgerOptions, openLedger } from './ledger.ts';
+export { type LogIndex, openLogIndex } from './log-index.ts';
 export type { PublishLimits } from './publisher.ts';
 export type { SequencerLimits } from './sequencer.ts';
 export type { SignedCheckpoint } from './signed-checkpoint.ts';

@@ -1,4 +1,11 @@
-import { AssayError, type NoteSigner, proveConsistency, proveInclusion, TILE_WIDTH } from '@assay/core';
+import {
+  AssayError,
+  type HashReader,
+  type NoteSigner,
+  proveConsistency,
+  proveInclusion,
+  TILE_WIDTH,
+} from '@assay/core';
 import type { CheckpointStore } from './checkpoint-store.ts';
 import { Publisher, type PublishLimits } from './publisher.ts';
 import { recover } from './recovery.ts';
@@ -38,6 +45,8 @@ export interface Ledger {
   inclusionPath(index: number, size: number): Promise<Uint8Array[]>;
   /** Proof that the tree of `newSize` extends that of `oldSize` (RFC 6962 section 2.1.2). */
   consistencyPath(oldSize: number, newSize: number): Promise<Uint8Array[]>;
+  /** Hashes of complete subtrees of the committed tree, from which any other proof can be made. */
+  readonly hash: HashReader;
   /** Committed entries from one index up to, not including, another. */
   entries(from: number, to: number): AsyncIterable<Uint8Array>;
 
@@ -138,6 +147,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     inclusionPath: async (index, size) => proveInclusion(index, committedSize(size), reader.hash),
     consistencyPath: async (oldSize, newSize) =>
       proveConsistency(oldSize, committedSize(newSize), reader.hash),
+    hash: reader.hash,
     entries: (from, to) => readEntries(reader, from, committedSize(to)),
     witnessStates: () => witnesses.map((witness) => witness.state()),
     async close() {

@@ -11,16 +11,16 @@ import {
   type OpenedEnvelope,
   PREDICATE,
   type Quality,
+  type RecordKind,
   type RowRanges,
   type Statement,
-  type StatementKind,
   type VerdictPredicate,
 } from '@assay/core';
 
 /** A statement as the node keeps it. `index` is null until the ledger has acknowledged it. */
 export interface CatalogueEntry {
   id: string;
-  kind: StatementKind;
+  kind: RecordKind;
   stream: string;
   signer: string;
   /** Place in its stream; null for verdicts. */
@@ -184,7 +184,7 @@ export class Catalogue {
   /** Statements of some kinds, newest first; `decisions` keeps those whose verdict is one of them. */
   list(query: {
     stream?: string | undefined;
-    kinds: readonly StatementKind[];
+    kinds: readonly RecordKind[];
     /** Only those that begin before this instant. */
     before?: string | undefined;
     decisions?: readonly Decision[] | undefined;
@@ -292,10 +292,10 @@ export class Catalogue {
     verdicts: Record<Decision, number>;
     flags: { stream: string; day: string; count: number }[];
   } {
-    const counts = this.#all<{ kind: StatementKind; count: number; rows: number }>(
+    const counts = this.#all<{ kind: RecordKind; count: number; rows: number }>(
       'SELECT kind, count(*) AS count, sum(row_count) AS rows FROM statements GROUP BY kind',
     );
-    const of = (kind: StatementKind) => counts.find((row) => row.kind === kind);
+    const of = (kind: RecordKind) => counts.find((row) => row.kind === kind);
     const verdicts: Record<Decision, number> = { accept: 0, flag: 0, reject: 0 };
     for (const { decision, count } of this.#all<{ decision: Decision; count: number }>(
       "SELECT decision, count(*) AS count FROM verdicts WHERE kind = 'observation' GROUP BY decision",
@@ -453,6 +453,12 @@ function placeOf(statement: Statement) {
   if (statement.predicateType === PREDICATE.verdict) {
     const { checkedAt } = statement.predicate;
     return { sequence: null, from: checkedAt, to: checkedAt, rows: 0, payload: null };
+  }
+  if (statement.predicateType === PREDICATE.index) {
+    throw new AssayError(
+      'REQUEST_INVALID',
+      'the catalogue keeps statements about data, got one about the log',
+    );
   }
   const { sequence, period, rows } = statement.predicate;
   return { sequence, from: period.from, to: period.to, rows: rows.count, payload: rows.payload };

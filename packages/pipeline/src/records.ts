@@ -5,9 +5,9 @@ import {
   type Level,
   PREDICATE,
   type Quality,
+  type RecordKind,
   type Row,
   type Statement,
-  type StatementKind,
 } from '@assay/core';
 import {
   type Catalogue,
@@ -21,7 +21,7 @@ import { resolveRecord } from './export-bundle.ts';
 /** One line of a list: a row or a statement, with what was decided about it and where its proof is. */
 export interface RecordSummary {
   id: string;
-  kind: 'row' | StatementKind;
+  kind: 'row' | RecordKind;
   stream: string;
   time: string;
   /** The row's members, decimal strings; null for a whole statement. */
