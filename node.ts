@@ -7,7 +7,9 @@ import { bytesToHex, ed25519NoteSigner, ed25519Signer } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
 import {
   directoryTileStore,
+  type LogIndex,
   openLedger,
+  openLogIndex,
   type SignedCheckpoint,
   sqliteCheckpointStore,
   witnessClient,
@@ -30,6 +32,8 @@ const WITNESSES = 3;
 const QUORUM = 2;
 /** A witness that was down is asked again after at most this long. */
 const WITNESS_BACKOFF_MS = 2_000;
+/** Pause between two updates of the log's index: each that finds something new costs the log an entry. */
+const INDEX_EVERY_MS = 10_000;
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -144,10 +148,11 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     const { size } = checkpoint;
     emit({ type: 'checkpoint', time: publishedAt, size, text: `checkpoint at size ${size}, cosigned` });
   };
+  const tiles = directoryTileStore(layout.log);
   const ledger = await openLedger({
     origin,
     signer: logSigner,
-    tiles: directoryTileStore(layout.log),
+    tiles,
     checkpoints: closing(closers, sqliteCheckpointStore(layout.ledger, origin)),
     witnesses: witnesses.map(({ url, vkey }) =>
       witnessClient({ url, vkey, nowMs: Date.now, maxBackoffMs: WITNESS_BACKOFF_MS }),
@@ -164,6 +169,12 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   closing(closers, ledger);
   const before = ledger.published();
   if (before) onPublished(before);
+
+  const index = closing(
+    closers,
+    await openLogIndex({ folder: layout.index, ledger, tiles, signer: logKey! }),
+  );
+  closing(closers, keepUpdating(index));
 
   const engine = closing(closers, await openRuleEngine());
   const assessor = new Assessor({ contracts: loadContracts(), engine });
@@ -207,7 +218,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    logDirectory: layout.log,
+    tiles,
+    lookup: (query) => index.lookup(query),
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
   };
   return {
@@ -219,6 +231,22 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     source,
     summary: () => summaryOf(identity, parts),
     notice: chain?.notice ?? null,
+  };
+}
+
+/** Brings the index up to the log now and then, until it is closed. */
+function keepUpdating(index: LogIndex): { close(): Promise<void> } {
+  let updating: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    updating = index.update().catch((error: Error) => {
+      process.stderr.write(`assay: the log's index could not be updated: ${error.message}\n`);
+    });
+  }, INDEX_EVERY_MS);
+  return {
+    async close() {
+      clearInterval(timer);
+      await updating;
+    },
   };
 }
 

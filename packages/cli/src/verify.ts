@@ -2,22 +2,25 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AssayError,
+  LOOKUP_TYPE,
   parseBundle,
+  parseLookup,
   parseTrustPolicy,
   type StepResult,
   type TrustPolicy,
   type VerificationReport,
   type VerifyOptions,
   verifyBundle,
+  verifyLookup,
 } from '@assay/core';
 import { type Command, type ExitCode, usageError } from './main.ts';
 
-const USAGE = 'verify <bundle.json> [--policy <trust-policy.json>] [--rpc <url>] [--json]';
+const USAGE = 'verify <bundle.json|lookup.json> [--policy <trust-policy.json>] [--rpc <url>] [--json]';
 /** A bundle of a full batch is well below this. */
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
 const EXIT: Record<VerificationReport['outcome'], ExitCode> = { verified: 0, failed: 1, inconclusive: 3 };
 
-/** Verifies a bundle with no network and no node: only the file, the policy, and the verifier's own endpoint if given. */
+/** Verifies a bundle or a lookup with no network and no node: only the file, the policy, and the verifier's own endpoint if given. */
 export const verifyCommand: Command = {
   usage: USAGE,
   options: {
@@ -34,14 +37,12 @@ export const verifyCommand: Command = {
       values['data-dir'] as string | undefined,
     );
     const policy = parseTrustPolicy(readText(policyFile, 'POLICY_MALFORMED'));
+    const text = readText(file, 'BUNDLE_MALFORMED');
+    if (text.includes(LOOKUP_TYPE)) return verifyLookupFile(text, { file, policyFile, policy }, values);
     // A bundle that cannot be read proves nothing: that is a failed verification, not wrong usage.
     let report: VerificationReport;
     try {
-      report = await verifyBundle(
-        parseBundle(readText(file, 'BUNDLE_MALFORMED')),
-        policy,
-        ownEndpoint(values.rpc as string | undefined),
-      );
+      report = await verifyBundle(parseBundle(text), policy, ownEndpoint(values.rpc as string | undefined));
     } catch (error) {
       if (!(error instanceof AssayError) || error.code !== 'BUNDLE_MALFORMED') throw error;
       if (values.json)
@@ -60,6 +61,39 @@ export const verifyCommand: Command = {
     return EXIT[report.outcome];
   },
 };
+
+async function verifyLookupFile(
+  text: string,
+  context: { file: string; policyFile: string; policy: TrustPolicy },
+  values: Record<string, string | boolean | undefined>,
+): Promise<ExitCode> {
+  const answer = parseLookup(text);
+  const report = await verifyLookup(answer, context.policy);
+  if (values.json) {
+    console.log(JSON.stringify(report));
+    return EXIT[report.outcome];
+  }
+  const shown = report.entries.slice(0, 20).join(', ');
+  process.stdout.write(
+    [
+      `lookup  ${context.file}  (${JSON.stringify(answer.query)})`,
+      `policy  ${context.policyFile}`,
+      '',
+      ...report.steps.map(
+        ({ step, status, reason }) => `${SIGN[status]} ${step.padEnd(10)} ${status.padEnd(7)}  ${reason}`,
+      ),
+      '',
+      `${report.entries.length} entries${shown && `: ${shown}${report.entries.length > 20 ? ' …' : ''}`}`,
+      report.outcome === 'verified'
+        ? `VERIFIED: there are no others among the ${report.complete} entries of the log.`
+        : report.outcome === 'failed'
+          ? 'FAILED: do not rely on this answer.'
+          : `INCONCLUSIVE: nothing is wrong, but only the first ${report.complete} entries were searched.`,
+      '',
+    ].join('\n'),
+  );
+  return EXIT[report.outcome];
+}
 
 const SIGN: Record<StepResult['status'], string> = { pass: '✓', fail: '✗', unknown: '?' };
 const VERDICT: Record<VerificationReport['outcome'], string> = {

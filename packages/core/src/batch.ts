@@ -1,9 +1,9 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { canonicalJson } from './canonical-json.ts';
 import type { Decimal } from './decimal.ts';
 import { bytesToHex, concatBytes, fromUtf8, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
 import { inclusionPath, leafHash, merkleRoot } from './merkle.ts';
+import { sha256 } from './sha256.ts';
 import { decimal, exactly, type Fail, instant, list, sha256Hex, text } from './shape.ts';
 import type { RowRanges, RowSchema, RowsCommitment } from './statement.ts';
 

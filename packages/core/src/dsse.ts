@@ -1,4 +1,3 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { canonicalBytes } from './canonical-json.ts';
 import { publicKeyFromDid } from './did.ts';
 import { type Ed25519Signer, verifyEd25519 } from './ed25519.ts';
@@ -13,6 +12,7 @@ import {
   utf8,
 } from './encoding.ts';
 import { AssayError } from './errors.ts';
+import { sha256 } from './sha256.ts';
 import { exactly, type Fail, text } from './shape.ts';
 import { parseStatement, type Statement } from './statement.ts';
 

@@ -1,4 +1,3 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 import { didKey } from './did.ts';
 import { type Envelope, openEnvelope, parseEnvelope } from './dsse.ts';
@@ -15,6 +14,7 @@ import { AssayError } from './errors.ts';
 import { leafHash, rootFromRange, verifyInclusion } from './merkle.ts';
 import { parseNote } from './note.ts';
 import type { TrustPolicy } from './policy.ts';
+import { sha256 } from './sha256.ts';
 import { exactly, type Fail, instant, integer, kindOf, list, oneOf, sha256Hex, text } from './shape.ts';
 import { type IndexSegment, PREDICATE } from './statement.ts';
 import { type Answer, answerOf, checkCheckpoint, checkWitnesses, fail, pass, unknown } from './verify.ts';

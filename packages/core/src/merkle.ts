@@ -1,6 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesEqual } from './encoding.ts';
 import { AssayError, type ErrorCode } from './errors.ts';
+import { sha256 } from './sha256.ts';
 
 /** RFC 6962 section 2.1: the hash of the empty tree is SHA-256 of nothing. */
 export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array());
@@ -8,20 +8,25 @@ export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array());
 /** Longest path in a tree of 2^53 leaves; also the bound of tlog-witness (63) for a consistency proof. */
 const MAX_PATH = 63;
 
+// Hashing is synchronous, so that its input can take shape in the same memory each time: making new memory costs
+// as much as the hash itself.
+const LEAF_INPUT = new Uint8Array(4_096);
+const NODE_INPUT = new Uint8Array(65).fill(1, 0, 1);
+
 /** Leaf hash SHA-256(0x00 ‖ entry). The prefix keeps leaves and nodes apart (RFC 6962 section 2.1). */
 export function leafHash(entry: Uint8Array): Uint8Array {
-  const input = new Uint8Array(entry.length + 1);
+  const length = entry.length + 1;
+  const input = length <= LEAF_INPUT.length ? LEAF_INPUT.subarray(0, length) : new Uint8Array(length);
   input.set(entry, 1);
   return sha256(input);
 }
 
 /** Interior node SHA-256(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const input = new Uint8Array(65);
-  input[0] = 1;
-  input.set(left, 1);
-  input.set(right, 33);
-  return sha256(input);
+  if (left.length !== 32 || right.length !== 32) throw new RangeError('expected two hashes of 32 bytes');
+  NODE_INPUT.set(left, 1);
+  NODE_INPUT.set(right, 33);
+  return sha256(NODE_INPUT);
 }
 
 /**

@@ -1,4 +1,3 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { type Ed25519Signer, verifyEd25519 } from './ed25519.ts';
 import {
   base64Decode,
@@ -10,6 +9,7 @@ import {
   utf8,
 } from './encoding.ts';
 import { AssayError } from './errors.ts';
+import { sha256 } from './sha256.ts';
 
 /** Signature types of C2SP signed-note that Assay makes and checks. */
 export const NOTE_ED25519 = 0x01;

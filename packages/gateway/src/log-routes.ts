@@ -1,37 +1,67 @@
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createGzip } from 'node:zlib';
-import { AssayError, parseTilePath, tilePath } from '@assay/core';
+import { AssayError, type LookupQuery, parseQuery } from '@assay/core';
+import { servedLog } from '@assay/ledger';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { NodeView } from './node-view.ts';
 
-/** Serves a C2SP tlog-tiles log from its folder: `/checkpoint` and `/tile/…`. */
-export function serveLog(app: FastifyInstance, directory: string): void {
-  app.get('/checkpoint', { schema: { hide: true } }, async (_request, reply) => {
-    const note = await readFile(join(directory, 'checkpoint')).catch(() => null);
-    if (!note) {
-      throw new AssayError('NOT_FOUND', 'no checkpoint has been published yet', {
-        next: 'wait for the first one to be witnessed',
-      });
-    }
-    return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(note);
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits');
+/** One form of a query, as its members in the URL. */
+const lookup = z
+  .object({
+    id: digest.describe('id of a statement, or SHA-256 of any entry'),
+    subjectDigest: digest.describe('SHA-256 of what statements are about'),
+    subject: z.string().max(300).describe('name of a subject, or of a stream'),
+    signer: z.string().max(300).describe('DID of who signed'),
+    from: z.string().describe('statements made from this time on …'),
+    to: z.string().describe('… and before this one, both like 2023-03-11T07:00:00Z'),
+  })
+  .partial();
+
+/** Serves the node's log to anybody's client (C2SP tlog-tiles), and lookups in its index. */
+export function serveLog(app: FastifyInstance, node: NodeView): void {
+  serveTiles(app, node);
+  app.get(
+    '/v1/log/lookup',
+    {
+      schema: {
+        summary: 'Every entry of the log that matches, with the proof that there are no others',
+        description:
+          'Give one of id, subjectDigest, subject, signer, or from and to. The answer verifies offline: `assay verify lookup.json`.',
+        querystring: lookup,
+      },
+    },
+    (request) => node.lookup(readQuery(request.query)),
+  );
+}
+
+function readQuery(query: unknown): LookupQuery {
+  return parseQuery(query, (message) => {
+    throw new AssayError('REQUEST_INVALID', message, {
+      next: 'give exactly one of id, subjectDigest, subject, signer, or from and to',
+    });
   });
-  app.get('/tile/*', { schema: { hide: true } }, async (request, reply) => {
-    // Only a path that is the one spelling of a tile reaches the file system.
-    const tile = parseTilePath(`tile/${(request.params as { '*': string })['*']}`);
-    const file = tile && join(directory, tilePath(tile));
-    if (!file || !(await stat(file).catch(() => null))?.isFile()) {
-      throw new AssayError('NOT_FOUND', 'no such tile', {
-        next: 'ask for tiles that the current checkpoint requires',
-      });
-    }
-    reply.type('application/octet-stream').header('cache-control', 'public, max-age=31536000, immutable');
-    // Hashes do not compress; entries do.
-    const compress = tile.level === 'entries' && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
-    if (tile.level === 'entries') reply.header('vary', 'accept-encoding');
-    if (!compress) return reply.send(createReadStream(file));
-    return reply
-      .header('content-encoding', 'gzip')
-      .send(createReadStream(file).pipe(createGzip({ level: 6 })));
+}
+
+function serveTiles(app: FastifyInstance, { tiles }: NodeView): void {
+  const read = servedLog(tiles);
+  for (const route of ['/checkpoint', '/tile/*']) {
+    app.get(route, { schema: { hide: true } }, async (request, reply) => {
+      const path = request.url.split('?')[0]!.slice(1);
+      const file = await read(path, request.headers['accept-encoding']);
+      if (!file) throw path === 'checkpoint' ? notYet() : noSuchTile();
+      return reply.headers(file.headers).send(file.body);
+    });
+  }
+}
+
+function notYet(): AssayError {
+  return new AssayError('NOT_FOUND', 'no checkpoint has been published yet', {
+    next: 'wait for the first one to be witnessed',
+  });
+}
+
+function noSuchTile(): AssayError {
+  return new AssayError('NOT_FOUND', 'no such tile', {
+    next: 'ask for tiles that the current checkpoint requires',
   });
 }

@@ -1,4 +1,5 @@
-import type { AssayError, Bundle, SourceMode, TrustPolicy } from '@assay/core';
+import type { AssayError, Bundle, LookupAnswer, LookupQuery, SourceMode, TrustPolicy } from '@assay/core';
+import type { TileSource } from '@assay/ledger';
 import type { Catalogue } from '@assay/pipeline';
 
 /** What the gateway may see and ask of the running node. The composition root supplies it. */
@@ -15,8 +16,10 @@ export interface NodeView {
   }): Promise<{ id: string; index: number; verdict: string }>;
   /** Calls back for everything that happens, until the returned function is called. */
   subscribe(listener: (event: NodeEvent) => void): () => void;
-  /** The log's folder, served byte for byte. */
-  logDirectory: string;
+  /** The served log. */
+  tiles: TileSource;
+  /** @throws PROOF_PENDING, REQUEST_INVALID */
+  lookup(query: LookupQuery): Promise<LookupAnswer>;
   /** The built console; null where it was not built. */
   consoleDirectory: string | null;
 }

@@ -86,7 +86,7 @@ export async function createGateway(
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   serveRecords(app.withTypeProvider<ZodTypeProvider>(), node);
   serveEvents(app, node);
-  serveLog(app, node.logDirectory);
+  serveLog(app, node);
   if (node.consoleDirectory) {
     await app.register(fastifyStatic, { root: node.consoleDirectory, cacheControl: false });
   }

@@ -5,6 +5,7 @@ export { type Ledger, type LedgerOptions, openLedger } from './ledger.ts';
 export { type LogIndex, openLogIndex } from './log-index.ts';
 export type { PublishLimits } from './publisher.ts';
 export type { SequencerLimits } from './sequencer.ts';
+export { type ServedFile, servedLog } from './served-log.ts';
 export type { SignedCheckpoint } from './signed-checkpoint.ts';
 export { sqliteCheckpointStore } from './sqlite-checkpoints.ts';
 export type { TileSource, TileStore } from './tile-store.ts';

@@ -13,6 +13,8 @@ export function dataDirLayout(root: string) {
     ledger: join(root, 'ledger.db'),
     /** The served log, byte for byte: `checkpoint` and `tile/…`. */
     log: join(root, 'log'),
+    /** The log's index, made from the log; may be deleted. */
+    index: join(root, 'index'),
     /** Anchors and their proofs. */
     anchors: join(root, 'anchors.db'),
     keys: join(root, 'keys'),
