@@ -2,7 +2,7 @@ import { canonicalJson } from './canonical-json.ts';
 import type { Decimal } from './decimal.ts';
 import { bytesToHex, concatBytes, fromUtf8, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
-import { inclusionPath, leafHash, merkleRoot } from './merkle.ts';
+import { leafHash, type MerkleTree, merkleTree } from './merkle.ts';
 import { sha256 } from './sha256.ts';
 import { decimal, exactly, type Fail, instant, list, sha256Hex, text } from './shape.ts';
 import type { RowRanges, RowSchema, RowsCommitment } from './statement.ts';
@@ -53,7 +53,7 @@ export function commitRows(
       },
     );
   }
-  const root = bytesToHex(merkleRoot(rows.map((row) => leafHash(rowBytes(row)))));
+  const root = bytesToHex(treeOfPayload(payload).root);
   const digest = sha256(payload);
   return {
     commitment: { count: rows.length, root, schema, payload: cidOfDigest(digest), bytes: payload.length },
@@ -84,12 +84,22 @@ export function decodePayload(payload: Uint8Array): Row[] {
   }
 }
 
+/** The tree over the rows of a stored payload. @throws PAYLOAD_MISMATCH when it is not NDJSON. */
+export function treeOfPayload(payload: Uint8Array): MerkleTree {
+  const leaves: Uint8Array[] = [];
+  for (let from = 0; from < payload.length; ) {
+    const end = payload.indexOf(0x0a, from);
+    if (end < 0) throw new AssayError('PAYLOAD_MISMATCH', 'the payload does not end with a line break');
+    // A line is a row's canonical JSON: exactly what its leaf hash covers.
+    leaves.push(leafHash(payload.subarray(from, end)));
+    from = end + 1;
+  }
+  return merkleTree(leaves);
+}
+
 /** Path from one row to the batch's root. */
 export function rowPath(rows: readonly Row[], index: number): Uint8Array[] {
-  return inclusionPath(
-    rows.map((row) => leafHash(rowBytes(row))),
-    index,
-  );
+  return treeOfPayload(encodePayload(rows)).path(index);
 }
 
 /** CIDv1 of some bytes: raw codec, sha2-256, base32 (multiformats). */

@@ -36,34 +36,37 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
  * merkleRoot(rows.map((row) => leafHash(rowBytes(row))));
  */
 export function merkleRoot(leafHashes: readonly Uint8Array[]): Uint8Array {
-  if (leafHashes.length === 0) return EMPTY_ROOT;
-  // Pairing level by level, an odd last node moving up as it is, gives the same tree as MTH's splits.
-  let level = leafHashes.slice();
-  while (level.length > 1) {
-    const above: Uint8Array[] = [];
-    for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i]!, level[i + 1]!));
-    if (level.length % 2 === 1) above.push(level.at(-1)!);
-    level = above;
-  }
-  return level[0]!;
+  let level = leafHashes;
+  while (level.length > 1) level = nodesAbove(level);
+  return level[0] ?? EMPTY_ROOT;
 }
 
-/** Inclusion path of one leaf of a small tree held in memory (PATH of RFC 6962 section 2.1.1), leaf's sibling first. */
+/** A tree held in memory with all its nodes, for many paths out of one tree. */
+export interface MerkleTree {
+  readonly root: Uint8Array;
+  /** Inclusion path of a leaf, its sibling first (PATH of RFC 6962 section 2.1.1). */
+  path(index: number): Uint8Array[];
+}
+
+/** The tree over some leaf hashes. */
+export function merkleTree(leafHashes: readonly Uint8Array[]): MerkleTree {
+  const levels = [leafHashes];
+  for (let level = leafHashes; level.length > 1; levels.push(level)) level = nodesAbove(level);
+  return {
+    root: levels.at(-1)![0] ?? EMPTY_ROOT,
+    path(index) {
+      if (!(Number.isSafeInteger(index) && index >= 0 && index < leafHashes.length)) {
+        throw new RangeError(`expected an index below ${leafHashes.length}, got ${index}`);
+      }
+      // A node without a sibling moves up as it is.
+      return levels.flatMap((level, height) => level[Math.floor(index / 2 ** height) ^ 1] ?? []);
+    },
+  };
+}
+
+/** Inclusion path of one leaf of a small tree, leaf's sibling first. */
 export function inclusionPath(leafHashes: readonly Uint8Array[], index: number): Uint8Array[] {
-  if (!(Number.isSafeInteger(index) && index >= 0 && index < leafHashes.length)) {
-    throw new RangeError(`expected an index below ${leafHashes.length}, got ${index}`);
-  }
-  const path: Uint8Array[] = [];
-  let level = leafHashes.slice();
-  for (let at = index; level.length > 1; at >>= 1) {
-    const sibling = level[at ^ 1];
-    if (sibling) path.push(sibling);
-    const above: Uint8Array[] = [];
-    for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i]!, level[i + 1]!));
-    if (level.length % 2 === 1) above.push(level.at(-1)!);
-    level = above;
-  }
-  return path;
+  return merkleTree(leafHashes).path(index);
 }
 
 /**
@@ -265,6 +268,14 @@ export function rootFromRange(proof: {
 function checkRange(from: number, to: number, size: number, invalid: (message: string) => never): void {
   if (!isSize(from) || !isSize(to) || !isSize(size) || from >= to || to > size)
     invalid(`expected leaves of a tree of ${size}, got those from ${from} up to ${to}`);
+}
+
+/** Pairing level by level, an odd last node moving up as it is, gives the same tree as MTH's splits. */
+function nodesAbove(level: readonly Uint8Array[]): Uint8Array[] {
+  const above: Uint8Array[] = [];
+  for (let i = 0; i + 1 < level.length; i += 2) above.push(nodeHash(level[i]!, level[i + 1]!));
+  if (level.length % 2 === 1) above.push(level.at(-1)!);
+  return above;
 }
 
 async function pathWithin(index: number, from: number, to: number, read: HashReader): Promise<Uint8Array[]> {

@@ -8,9 +8,10 @@ import {
   formatTlogProof,
   fromUtf8,
   type LoggedStatement,
+  type MerkleTree,
   parseEnvelope,
   parseNote,
-  rowPath,
+  treeOfPayload,
 } from '@assay/core';
 import type { Catalogue, CatalogueEntry } from './catalogue.ts';
 
@@ -36,7 +37,8 @@ export async function exportBundle(id: string, sources: BundleSources): Promise<
   const { entry, row } = resolveRecord(id, sources.catalogue);
   const verdict = sources.catalogue.verdictOn(entry.id);
   const anchor = entry.index === null ? null : sources.anchorCovering(entry.index);
-  const rows = entry.payload === null ? null : decodePayload(sources.catalogue.payload(entry.payload));
+  const payload = entry.payload === null ? null : sources.catalogue.payload(entry.payload);
+  const rows = payload && decodePayload(payload);
   return {
     mediaType: BUNDLE_TYPE,
     id: row === null ? entry.id : `${entry.id}.${row}`,
@@ -45,10 +47,29 @@ export async function exportBundle(id: string, sources: BundleSources): Promise<
       ? {}
       : row === null
         ? { rows }
-        : { row: { index: row, value: rows[row]!, path: rowPath(rows, row).map(base64Encode) } }),
+        : {
+            row: {
+              index: row,
+              value: rows[row]!,
+              path: treeOf(entry.payload!, payload!).path(row).map(base64Encode),
+            },
+          }),
     ...(verdict ? { verdict: await logged(sources.catalogue.get(verdict.id), sources, anchor?.size) } : {}),
     anchors: anchor ? [anchor.proof] : [],
   };
+}
+
+/** Neighbouring rows are asked for one after the other, and their tree is the same. */
+const recentTrees = new Map<string, MerkleTree>();
+const KEPT_TREES = 16;
+
+function treeOf(cid: string, payload: Uint8Array): MerkleTree {
+  const known = recentTrees.get(cid);
+  if (known) return known;
+  const tree = treeOfPayload(payload);
+  recentTrees.set(cid, tree);
+  if (recentTrees.size > KEPT_TREES) recentTrees.delete(recentTrees.keys().next().value!);
+  return tree;
 }
 
 /** The statement, and the row of it, that a record's name means. @throws NOT_FOUND */
