@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rename, rmSync, writeFile } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { AssayError, bytesEqual, utf8 } from '@assay/core';
+import { type Files, nodeFiles } from './files.ts';
 import type { TileStore } from './tile-store.ts';
-
-// A file costs a third of the processor time through callbacks that it costs through a promised FileHandle.
-const writeFlushed = promisify(writeFile);
-const renameFile = promisify(rename);
 
 /** Files written at the same time: enough to let the disk merge the flushes. */
 const PARALLEL_WRITES = 16;
@@ -26,6 +21,11 @@ const UNFINISHED = '.tmp';
  */
 export function directoryTileStore(root: string): TileStore {
   prepare(root);
+  return tilesInFiles(root, nodeFiles);
+}
+
+/** The tile store of a folder that is ready, on any file system. */
+export function tilesInFiles(root: string, files: Files): TileStore {
   /** Folders that surely exist after a power cut. */
   const durableFolders = new Set<string>();
 
@@ -33,8 +33,8 @@ export function directoryTileStore(root: string): TileStore {
     const queue = [...tiles];
     await inParallel(queue, async ([path, bytes]) => {
       const target = join(root, path);
-      if (!existsSync(target)) return write(path, bytes);
-      const stored = await readOrNull(target);
+      if (!files.exists(target)) return write(path, bytes);
+      const stored = await files.read(target);
       if (!stored || !bytesEqual(stored, bytes)) throw conflict(path);
     });
     // A file that was already there may be named in a folder that was never flushed: flush them all.
@@ -46,46 +46,47 @@ export function directoryTileStore(root: string): TileStore {
     const target = join(root, path);
     const unfinished = join(root, UNFINISHED, randomUUID());
     try {
-      await writeFlushed(unfinished, bytes, { flag: 'wx', flush: true });
-      if (!durableFolders.has(dirname(target))) await mkdir(dirname(target), { recursive: true });
-      await renameFile(unfinished, target);
+      await files.writeFlushed(unfinished, bytes);
+      if (!durableFolders.has(dirname(target))) await files.makeFolder(dirname(target));
+      await files.rename(unfinished, target);
     } catch (error) {
-      await rm(unfinished, { force: true });
+      await files.remove(unfinished);
       throw error;
     }
   }
 
   async function flushFolder(folder: string): Promise<void> {
-    await flush(folder);
+    await files.flushFolder(folder);
     // A folder's own name lives in its parent.
     for (let at = folder; at !== root && !durableFolders.has(at); at = dirname(at)) {
-      await flush(dirname(at));
+      await files.flushFolder(dirname(at));
       durableFolders.add(at);
     }
   }
 
   return {
-    get: (path) => readOrNull(join(root, path)),
+    get: (path) => files.read(join(root, path)),
     put,
     async publish(checkpoint) {
       await write('checkpoint', utf8(checkpoint));
-      await flush(root);
+      await files.flushFolder(root);
     },
     async partials(path) {
-      const names = await readdir(join(root, `${path}.p`)).catch(absent);
-      return (names ?? []).map(Number).sort((a, b) => a - b);
+      const names = await files.list(join(root, `${path}.p`));
+      return names.map(Number).sort((a, b) => a - b);
     },
     async dropPartials(path) {
       const folder = join(root, `${path}.p`);
       durableFolders.delete(folder);
-      await rm(folder, { recursive: true, force: true });
+      await files.remove(folder);
     },
   };
 }
 
 function prepare(root: string): void {
   try {
-    mkdirSync(join(root, UNFINISHED), { recursive: true });
+    const firstMade = mkdirSync(join(root, UNFINISHED), { recursive: true });
+    if (firstMade !== undefined) flushNames(resolve(firstMade), resolve(root, UNFINISHED));
     for (const name of readdirSync(join(root, UNFINISHED))) rmSync(join(root, UNFINISHED, name));
   } catch (cause) {
     throw new AssayError('DATA_DIR_UNWRITABLE', `the log's folder ${root} cannot be written`, {
@@ -95,24 +96,13 @@ function prepare(root: string): void {
   }
 }
 
-async function flush(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+/** A folder's name lives in its parent: flushes those of new folders, from one down to another. */
+function flushNames(first: string, last: string): void {
+  for (let made = last; made.length >= first.length; made = dirname(made)) {
+    const parent = openSync(dirname(made), 'r');
+    fsyncSync(parent);
+    closeSync(parent);
   }
-}
-
-/** A view on plain bytes, so that no Buffer leaves this file. */
-async function readOrNull(path: string): Promise<Uint8Array | null> {
-  const buffer = await readFile(path).catch(absent);
-  return buffer && new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-}
-
-function absent(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null;
-  throw error;
 }
 
 /** Runs a task for every item, a few at a time; after a failure it starts no more and lets the running ones end. */
