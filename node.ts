@@ -155,10 +155,9 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     tiles,
     checkpoints: closing(closers, sqliteCheckpointStore(layout.ledger, origin)),
     witnesses: witnesses.map(({ url, vkey }) =>
-      witnessClient({ url, vkey, nowMs: Date.now, maxBackoffMs: WITNESS_BACKOFF_MS }),
+      witnessClient({ url, vkey, maxBackoffMs: WITNESS_BACKOFF_MS }),
     ),
     quorum: QUORUM,
-    nowMs: Date.now,
     onPublished,
     onStopped: (error) => {
       process.stderr.write(`assay: the log stopped: ${error.message} [${error.code}]\n`);

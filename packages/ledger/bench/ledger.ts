@@ -319,7 +319,6 @@ async function openLog(folder: string, limits: { maxBatchEntries?: number; poolF
     checkpoints,
     witnesses: [],
     quorum: 0,
-    nowMs: Date.now,
     ...limits,
   });
   return log;

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { leafHash, utf8, verifyConsistency, verifyInclusion } from '@assay/core';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Ledger } from './ledger.ts';
 import { collect, entriesFrom, entry, ORIGIN, temporaryLog, verifyServedLog } from './log.fixture.ts';
 import { sqliteCheckpointStore } from './sqlite-checkpoints.ts';
@@ -281,6 +281,22 @@ describe('reopening', () => {
       rmSync(join(log.folder, 'restored.db'));
     }
   });
+});
+
+test('a time of day that jumps ten minutes back and forth changes neither order nor progress', async () => {
+  const log = await newLog();
+  const ledger = await log.open({ poolForMs: 5, publishEveryMs: 20 });
+  let jump = 0;
+  const genuine = Date.now;
+  vi.spyOn(Date, 'now').mockImplementation(() => genuine() + jump);
+  for (let round = 0; round < 40; round++) {
+    jump = [0, 600_000, -600_000, 3, -50][round % 5]!;
+    const indices = await ledger.append(entriesFrom(round * 10, round * 10 + 10));
+    expect(indices).toEqual(Array.from({ length: 10 }, (_, i) => round * 10 + i));
+    if (round % 10 === 9) await ledger.whenPublished(ledger.size);
+  }
+  vi.restoreAllMocks();
+  expect(await collect(ledger.entries(0, 400))).toEqual(entriesFrom(0, 400));
 });
 
 test('of two sequencers on one log the one that loses a swap stops, and loses nothing', async () => {

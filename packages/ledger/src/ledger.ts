@@ -66,12 +66,18 @@ export interface LedgerOptions extends Partial<SequencerLimits>, Partial<Publish
   witnesses: readonly WitnessClient[];
   /** Cosignatures that a checkpoint needs to become public. */
   quorum: number;
-  nowMs: () => number;
+  /**
+   * A clock that is never set back, for pauses only: the log does not read the time of day. By default that of
+   * the process. Witness clients should have the same.
+   */
+  nowMs?: () => number;
   /** Called once for each size that becomes public, in order. */
   onPublished?: (checkpoint: SignedCheckpoint) => void;
   /** Called when the log can take no more entries until it is opened again. */
   onStopped?: (error: AssayError) => void;
 }
+
+const steadyClock = () => performance.now();
 
 const DEFAULT_LIMITS: SequencerLimits & PublishLimits = {
   poolForMs: 5,
@@ -93,13 +99,13 @@ const DEFAULT_LIMITS: SequencerLimits & PublishLimits = {
  * const ledger = await openLedger({
  *   origin, signer: ed25519NoteSigner(origin, key),
  *   tiles: directoryTileStore('data/log'), checkpoints: sqliteCheckpointStore('data/ledger.db', origin),
- *   witnesses, quorum: 2, nowMs: Date.now,
+ *   witnesses, quorum: 2,
  * });
  * const [index] = await ledger.append([envelopeBytes(envelope)]);
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   checkQuorum(options);
-  const { origin, signer, tiles, checkpoints, witnesses, quorum, nowMs } = options;
+  const { origin, signer, tiles, checkpoints, witnesses, quorum, nowMs = steadyClock } = options;
   const limits = { ...DEFAULT_LIMITS, ...definedLimits(options) };
 
   const recovered = await recover({ origin, vkey: signer.vkey, tiles, checkpoints });

@@ -46,7 +46,6 @@ export async function temporaryLog(folder = mkdtempSync(join(tmpdir(), 'assay-le
         checkpoints,
         witnesses: [],
         quorum: 0,
-        nowMs: Date.now,
         poolForMs: 0,
         publishEveryMs: 0,
         ...overrides,

@@ -22,7 +22,7 @@ const open = (options: Partial<LedgerOptions> = {}) =>
   log.open({
     quorum: 2,
     witnesses: witnesses.map(({ url, signer }) =>
-      witnessClient({ url, vkey: signer.vkey, nowMs: Date.now, timeoutMs: 400, maxBackoffMs: 40 }),
+      witnessClient({ url, vkey: signer.vkey, timeoutMs: 400, maxBackoffMs: 40 }),
     ),
     ...options,
   });

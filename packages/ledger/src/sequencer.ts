@@ -168,12 +168,18 @@ export class Sequencer implements Unstored {
       await this.#companyOrTime();
       await this.#roomForTiles();
       if (this.#failure) break;
-      await this.#sequence(this.#takeBatch());
+      if (isFull(this.#storageError) && !this.#hasRoom()) this.#refuseAll(full(this.#storageError));
+      else await this.#sequence(this.#takeBatch());
     }
-    for (const { committed } of this.#requests.splice(0)) committed.reject(this.#failure ?? closed());
+    this.#refuseAll(this.#failure ?? closed());
+    this.#sequencing = null;
+  }
+
+  #refuseAll(error: AssayError): void {
+    for (const { committed } of this.#requests.splice(0)) committed.reject(error);
     this.#pool.length = 0;
     this.#pooledBytes = 0;
-    this.#sequencing = null;
+    this.#leaves.remove(this.#edge.size, this.#leaves.next);
   }
 
   #takeBatch(): Batch {
@@ -246,6 +252,7 @@ export class Sequencer implements Unstored {
     });
     if (stored.note === next.note) return;
     if (stored.note !== expected) throw this.#stop(overtaken());
+    if (isFull(failure)) throw full(failure);
     throw new AssayError(
       'STORAGE_FAILED',
       `the entries could not be committed: ${(failure as Error).message}`,
@@ -268,6 +275,7 @@ export class Sequencer implements Unstored {
           break;
         }
         this.#storageError = error;
+        this.#signal();
         // What is staged is applied when the log is opened again.
         if (this.#closing) break;
         await this.#pause(Math.min(FIRST_BACKOFF_MS * 2 ** failures++, MAX_BACKOFF_MS));
@@ -294,14 +302,18 @@ export class Sequencer implements Unstored {
     const { poolForMs, maxBatchEntries } = this.#limits;
     for (;;) {
       const leftMs = this.#pooledSinceMs + poolForMs - this.#nowMs();
-      // A clock that was set back must not hold entries for longer than the pool time.
-      if (leftMs <= 0 || leftMs > poolForMs || this.#pool.length >= maxBatchEntries || this.#closing) return;
+      if (leftMs <= 0 || this.#pool.length >= maxBatchEntries || this.#closing) return;
       await this.#pause(leftMs);
     }
   }
 
+  #hasRoom(): boolean {
+    return this.#edge.size - this.#appliedSize <= this.#limits.maxUnappliedEntries;
+  }
+
+  /** Waits for the tile store to catch up; not for a disk on which there is no space. */
   async #roomForTiles(): Promise<void> {
-    while (this.#edge.size - this.#appliedSize > this.#limits.maxUnappliedEntries && !this.#failure) {
+    while (!this.#hasRoom() && !this.#failure && !isFull(this.#storageError)) {
       if (this.#closing && !this.#applying) return;
       await this.#wake.promise;
     }
@@ -340,6 +352,22 @@ function tooLarge(length: number): AssayError {
       next: 'split the batch, or keep the content outside the ledger and log its digest',
     },
   );
+}
+
+const SQLITE_FULL = 13;
+
+/** Whether a failure says that there is no space left. */
+function isFull(error: unknown): boolean {
+  const { code, errcode } = (error ?? {}) as { code?: string; errcode?: number };
+  return code === 'ENOSPC' || code === 'EDQUOT' || errcode === SQLITE_FULL;
+}
+
+function full(cause: unknown): AssayError {
+  return new AssayError('STORAGE_FULL', 'there is no space left to store entries', {
+    cause,
+    detail: { retryAfterMs: RETRY_AFTER_MS },
+    next: 'free space and submit the entries again: none of them was acknowledged, and what was is safe',
+  });
 }
 
 function overtaken(): AssayError {

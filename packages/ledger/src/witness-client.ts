@@ -50,17 +50,19 @@ const MAX_ATTEMPTS = 3;
  * @param options.url submission prefix, without `/add-checkpoint`.
  * @param options.vkey its verifier key, type cosignature/v1: what it says without it counts for nothing.
  * @example
- * witnessClient({ url: 'http://127.0.0.1:4701', vkey, nowMs: Date.now });
+ * witnessClient({ url: 'http://127.0.0.1:4701', vkey });
  */
 export function witnessClient(options: {
   url: string;
   vkey: string;
-  nowMs: () => number;
+  /** A clock that is never set back, the same as the log's; by default that of the process. */
+  nowMs?: () => number;
   fetch?: typeof fetch;
   timeoutMs?: number;
   maxBackoffMs?: number;
 }): WitnessClient {
-  const { nowMs, timeoutMs = DEFAULT_TIMEOUT_MS, maxBackoffMs = MAX_BACKOFF_MS } = options;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, maxBackoffMs = MAX_BACKOFF_MS } = options;
+  const nowMs = options.nowMs ?? (() => performance.now());
   const url = options.url.replace(/\/+$/, '');
   const post = options.fetch ?? fetch;
   const verifier = parseVkey(options.vkey);

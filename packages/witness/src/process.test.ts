@@ -42,11 +42,8 @@ test('three witnesses, one killed, a quorum of two, and catching up', { timeout:
     signer,
     tiles: directoryTileStore(join(folder, 'log')),
     checkpoints,
-    witnesses: witnesses.map(({ url, vkey }) =>
-      witnessClient({ url, vkey, nowMs: Date.now, maxBackoffMs: 100 }),
-    ),
+    witnesses: witnesses.map(({ url, vkey }) => witnessClient({ url, vkey, maxBackoffMs: 100 })),
     quorum: 2,
-    nowMs: Date.now,
     publishEveryMs: 0,
     graceMs: 200,
   });
