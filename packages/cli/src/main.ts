@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { AssayError } from '@assay/core';
 import { exportCommand } from './export.ts';
+import { fsckCommand } from './fsck.ts';
 import { recomputeCommand } from './recompute.ts';
 import { recordsCommand } from './records.ts';
 import { verifyCommand } from './verify.ts';
@@ -23,6 +24,7 @@ const COMMANDS: Record<string, Command> = {
   records: recordsCommand,
   export: exportCommand,
   recompute: recomputeCommand,
+  fsck: fsckCommand,
 };
 
 const HELP = `assay: prove where AI data came from, what was checked, and what was made of it

@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from '
 import { dirname, join, resolve } from 'node:path';
 import { AssayError, bytesEqual, utf8 } from '@assay/core';
 import { type Files, nodeFiles } from './files.ts';
-import type { TileStore } from './tile-store.ts';
+import type { TileSource, TileStore } from './tile-store.ts';
 
 /** Files written at the same time: enough to let the disk merge the flushes. */
 const PARALLEL_WRITES = 16;
@@ -22,6 +22,11 @@ const UNFINISHED = '.tmp';
 export function directoryTileStore(root: string): TileStore {
   prepare(root);
   return tilesInFiles(root, nodeFiles);
+}
+
+/** Reads the log in a folder, which another process may be writing. */
+export function directoryTileSource(root: string): TileSource {
+  return { get: (path) => nodeFiles.read(join(root, path)) };
 }
 
 /** The tile store of a folder that is ready, on any file system. */

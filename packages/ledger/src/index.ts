@@ -1,5 +1,7 @@
 export type { CheckpointStore, LockedState, StagedEntries } from './checkpoint-store.ts';
-export { directoryTileStore } from './directory-tiles.ts';
+export { coseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
+export { directoryTileSource, directoryTileStore } from './directory-tiles.ts';
+export { type FsckReport, fsck, listLog, type Problem } from './fsck.ts';
 export { httpTileSource } from './http-tiles.ts';
 export { type Ledger, type LedgerOptions, openLedger } from './ledger.ts';
 export { type LogIndex, openLogIndex } from './log-index.ts';
