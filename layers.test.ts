@@ -30,7 +30,12 @@ test.each(workspaces.map((folder, place) => ({ folder, place })))(
 
 test('core installs alone: noble and a JSON canonicaliser only', () => {
   const { dependencies } = JSON.parse(readFileSync('packages/core/package.json', 'utf8'));
-  expect(Object.keys(dependencies).sort()).toEqual(['@noble/curves', '@noble/hashes', 'canonicalize']);
+  expect(Object.keys(dependencies).sort()).toEqual([
+    '@noble/curves',
+    '@noble/hashes',
+    '@noble/post-quantum',
+    'canonicalize',
+  ]);
 });
 
 test('core does no I/O and asks nobody for the time', () => {

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cidOf } from './batch.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { compareDecimal, divRound, fromScaled, isDecimal, normaliseDecimal, toScaled } from './decimal.ts';
 import { didKey, publicKeyFromDid } from './did.ts';
 import { base64Decode, base64Encode, bytesToHex, hexToBytes, utf8 } from './encoding.ts';
@@ -22,23 +21,6 @@ test('hex and base64 agree with node:buffer and reject other spellings', () => {
   // RFC 4648 section 3.5: 'AB==' and 'AA==' would both decode to one zero byte.
   for (const bad of ['AB==', 'AA', 'A A=', 'AA==\n', 'AA-_'])
     expect(() => base64Decode(bad)).toThrow(/base64/);
-});
-
-test('RFC 8785: sorting by UTF-16 units (section 3.2.3) and number forms (section 3.2.2.3)', () => {
-  const keys = { '\u20ac': 1, '\r': 2, '\ufb33': 3, 1: 4, '\ud83d\ude00': 5, '\u0080': 6, '\u00f6': 7 };
-  expect(Object.keys(JSON.parse(canonicalJson(keys)))).toHaveLength(7);
-  expect(canonicalJson(keys)).toBe(
-    '{"\\r":2,"1":4,"\u0080":6,"\u00f6":7,"\u20ac":1,"\ud83d\ude00":5,"\ufb33":3}',
-  );
-  const numbers = JSON.parse('[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001]');
-  expect(canonicalJson(numbers)).toBe('[333333333.3333333,1e+30,4.5,0.002,1e-27]');
-  expect(canonicalJson({ s: '€$\u000f\nA\'B"\\\\"/' })).toBe('{"s":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}');
-});
-
-test('canonical JSON refuses what JSON cannot say', () => {
-  for (const bad of [undefined, Number.NaN, Number.POSITIVE_INFINITY, { a: '\ud800' }]) {
-    expect(() => canonicalJson(bad)).toThrow();
-  }
 });
 
 test('decimals are exact and have one form', () => {

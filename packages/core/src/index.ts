@@ -11,10 +11,13 @@ export * from './errors.ts';
 export * from './evm-proof.ts';
 export * from './lookup.ts';
 export * from './merkle.ts';
+export * from './ml-dsa.ts';
 export * from './note.ts';
 export * from './policy.ts';
 export * from './statement.ts';
+export * from './subtree.ts';
 export * from './tiles.ts';
+export * from './tlog-policy.ts';
 export * from './tlog-proof.ts';
 export {
   type StepResult,

@@ -1,3 +1,4 @@
+import { parseCheckpointHead } from './checkpoint.ts';
 import { type Ed25519Signer, verifyEd25519 } from './ed25519.ts';
 import {
   base64Decode,
@@ -9,13 +10,15 @@ import {
   utf8,
 } from './encoding.ts';
 import { AssayError } from './errors.ts';
+import { ML_DSA_PUBLIC_KEY_BYTES, type MlDsaSigner, verifyMlDsa } from './ml-dsa.ts';
 import { sha256 } from './sha256.ts';
 
 /** Signature types of C2SP signed-note that Assay makes and checks. */
 export const NOTE_ED25519 = 0x01;
 export const NOTE_COSIGNATURE_V1 = 0x04;
+export const NOTE_ML_DSA_44 = 0x06;
 
-/** The specification demands at least 16; post-quantum cosignatures make the byte bound the real one. */
+/** The specification demands at least 16. The bytes hold this many of 3,300 characters, as ML-DSA-44 makes them. */
 const MAX_SIGNATURES = 64;
 const MAX_NOTE_BYTES = 256 * 1024;
 
@@ -32,7 +35,8 @@ export interface NoteVerifier {
   readonly name: string;
   readonly keyId: Uint8Array;
   readonly vkey: string;
-  readonly algorithm: 'ed25519' | 'cosignature/v1';
+  readonly publicKey: Uint8Array;
+  readonly algorithm: 'ed25519' | 'cosignature/v1' | 'subtree/v1';
   verify(text: string, signature: Uint8Array): Promise<boolean>;
 }
 
@@ -40,13 +44,16 @@ export interface NoteVerifier {
 export interface NoteSignature {
   name: string;
   keyId: Uint8Array;
-  /** What follows the key id; for cosignature/v1 a 64-bit time and the Ed25519 signature. */
+  /** What follows the key id; for cosignatures a 64-bit time and the signature proper. */
   signature: Uint8Array;
   /** The line as written, without its newline. */
   line: string;
 }
 
-/** A signature that a known key made; `timestamp` in POSIX seconds for cosignatures. */
+/**
+ * A signature that a known key made; `timestamp` in POSIX seconds for cosignatures. A time of 0 (subtree/v1
+ * only) leaves out that the tree was the largest that the cosigner had seen.
+ */
 export interface VerifiedSignature extends NoteSignature {
   verifier: NoteVerifier;
   timestamp?: number;
@@ -89,7 +96,7 @@ export async function openNote(
     verified.push({
       ...signature,
       verifier,
-      ...(verifier.algorithm === 'cosignature/v1' ? { timestamp: cosignatureTime(signature.signature) } : {}),
+      ...(verifier.algorithm === 'ed25519' ? {} : { timestamp: cosignatureTime(signature.signature) }),
     });
   }
   if (verified.length === 0) {
@@ -134,39 +141,64 @@ export function parseNote(note: string): { text: string; signatures: NoteSignatu
 
 /** Reads one signature line (without its newline). @throws NOTE_MALFORMED */
 export function parseSignatureLine(line: string): NoteSignature {
-  const match = /^— (\S+) (\S+)$/u.exec(line);
+  const match = /^— ([^ ]+) ([^ ]+)$/u.exec(line);
   const bytes = match && isKeyName(match[1]!) ? decodeOrNull(match[2]!) : null;
   if (!match || !bytes || bytes.length < 5) malformed(`expected "— <name> <base64>", got ${excerpt(line)}`);
   return { name: match[1]!, keyId: bytes.subarray(0, 4), signature: bytes.subarray(4), line };
 }
 
-/** A verifier key `name+hash+base64` (C2SP signed-note "Verifier keys"), Ed25519 or cosignature/v1. */
+/** What a type of key is called, how long it is, and when a signature by it holds. */
+const KEY_TYPES = new Map<
+  number,
+  {
+    algorithm: NoteVerifier['algorithm'];
+    keyBytes: number;
+    verify(
+      key: { name: string; publicKey: Uint8Array },
+      text: string,
+      signature: Uint8Array,
+    ): Promise<boolean>;
+  }
+>([
+  [
+    NOTE_ED25519,
+    {
+      algorithm: 'ed25519',
+      keyBytes: 32,
+      verify: ({ publicKey }, text, signature) => verifyEd25519(publicKey, utf8(text), signature),
+    },
+  ],
+  [NOTE_COSIGNATURE_V1, { algorithm: 'cosignature/v1', keyBytes: 32, verify: verifyCosignature }],
+  [
+    NOTE_ML_DSA_44,
+    { algorithm: 'subtree/v1', keyBytes: ML_DSA_PUBLIC_KEY_BYTES, verify: verifySubtreeCosignature },
+  ],
+]);
+
+/**
+ * A verifier key `name+hash+base64` (C2SP signed-note "Verifier keys") of one of the three types above.
+ *
+ * @throws KEY_INVALID
+ */
 export function parseVkey(vkey: string): NoteVerifier {
-  const match = /^([^+\s]+)\+([0-9a-f]{8})\+(\S+)$/.exec(vkey);
-  const material = match ? decodeOrNull(match[3]!) : null;
+  const match = /^([^+]+)\+([0-9a-f]{8})\+(\S+)$/.exec(vkey);
+  const material = match && isKeyName(match[1]!) ? decodeOrNull(match[3]!) : null;
   if (!match || !material) return badVkey(vkey);
   const name = match[1]!;
   const type = material[0]!;
   const publicKey = material.slice(1);
-  if ((type !== NOTE_ED25519 && type !== NOTE_COSIGNATURE_V1) || publicKey.length !== 32)
-    return badVkey(vkey);
+  const kind = KEY_TYPES.get(type);
+  if (!kind || publicKey.length !== kind.keyBytes) return badVkey(vkey);
   const keyId = noteKeyId(name, type, publicKey);
   if (bytesToHex(keyId) !== match[2]) return badVkey(vkey);
-  return type === NOTE_ED25519
-    ? {
-        name,
-        keyId,
-        vkey,
-        algorithm: 'ed25519',
-        verify: (text, signature) => verifyEd25519(publicKey, utf8(text), signature),
-      }
-    : {
-        name,
-        keyId,
-        vkey,
-        algorithm: 'cosignature/v1',
-        verify: (text, signature) => verifyCosignature(publicKey, text, signature),
-      };
+  return {
+    name,
+    keyId,
+    vkey,
+    publicKey,
+    algorithm: kind.algorithm,
+    verify: (text, signature) => kind.verify({ name, publicKey }, text, signature),
+  };
 }
 
 /** The text of a verifier key. */
@@ -197,6 +229,54 @@ export function cosigner(name: string, signer: Ed25519Signer, nowSeconds: () => 
   };
 }
 
+/**
+ * A post-quantum cosigner's key (C2SP tlog-cosignature, type 0x06). It signs checkpoints only, and of those
+ * the first three lines: extension lines are not covered.
+ *
+ * @example
+ * mlDsaCosigner('witness.example/w1', await mlDsaSigner(seed), nowSeconds);
+ */
+export function mlDsaCosigner(name: string, signer: MlDsaSigner, nowSeconds: () => number): NoteSigner {
+  return {
+    ...noteKey(name, NOTE_ML_DSA_44, signer.publicKey),
+    sign: async (text) => {
+      const timestamp = nowSeconds();
+      const { origin, size, root } = parseCheckpointHead(text);
+      const message = subtreeMessage({ cosigner: name, timestamp, origin, start: 0, end: size, hash: root });
+      return concatBytes(bigEndian64(timestamp), await signer.sign(message));
+    },
+  };
+}
+
+/**
+ * What an ML-DSA-44 cosigner signs (`cosigned_message` of C2SP tlog-cosignature): that the leaves of a log
+ * from `start` up to `end` hash to `hash`. A checkpoint begins at 0.
+ *
+ * @throws NOTE_MALFORMED when a name is empty or longer than 255 bytes, the hash is not one, or a part has a time.
+ */
+export function subtreeMessage(statement: {
+  cosigner: string;
+  /** POSIX seconds; 0 when nothing is said about the largest tree, as must be where `start` is not 0. */
+  timestamp: number;
+  origin: string;
+  start: number;
+  end: number;
+  hash: Uint8Array;
+}): Uint8Array {
+  const { cosigner, timestamp, origin, start, end, hash } = statement;
+  if (hash.length !== 32) malformed(`expected a hash of 32 bytes, got ${hash.length}`);
+  if (start !== 0 && timestamp !== 0) malformed('expected no time on a subtree that does not begin at 0');
+  return concatBytes(
+    utf8('subtree/v1\n\0'),
+    shortText(cosigner),
+    bigEndian64(timestamp),
+    shortText(origin),
+    bigEndian64(start),
+    bigEndian64(end),
+    hash,
+  );
+}
+
 function noteKey(name: string, type: number, publicKey: Uint8Array) {
   if (!isKeyName(name)) {
     throw new AssayError('KEY_INVALID', `expected a key name without spaces and "+", got ${excerpt(name)}`);
@@ -209,7 +289,7 @@ function noteKeyId(name: string, type: number, publicKey: Uint8Array): Uint8Arra
 }
 
 async function verifyCosignature(
-  publicKey: Uint8Array,
+  { publicKey }: { publicKey: Uint8Array },
   text: string,
   signature: Uint8Array,
 ): Promise<boolean> {
@@ -218,6 +298,26 @@ async function verifyCosignature(
   // A time of zero makes no statement about freshness, which tlog-witness forbids.
   if (!Number.isSafeInteger(timestamp) || timestamp === 0) return false;
   return verifyEd25519(publicKey, cosignedMessage(timestamp, text), signature.subarray(8));
+}
+
+async function verifySubtreeCosignature(
+  { name, publicKey }: { name: string; publicKey: Uint8Array },
+  text: string,
+  signature: Uint8Array,
+): Promise<boolean> {
+  if (signature.length < 8) return false;
+  const timestamp = cosignatureTime(signature);
+  if (!Number.isSafeInteger(timestamp)) return false;
+  let message: Uint8Array;
+  try {
+    const { origin, size, root } = parseCheckpointHead(text);
+    message = subtreeMessage({ cosigner: name, timestamp, origin, start: 0, end: size, hash: root });
+  } catch (error) {
+    // Nothing but checkpoints can be signed this way.
+    if (error instanceof AssayError) return false;
+    throw error;
+  }
+  return verifyMlDsa(publicKey, message, signature.subarray(8));
 }
 
 function cosignedMessage(timestamp: number, text: string): Uint8Array {
@@ -234,8 +334,17 @@ function bigEndian64(value: number): Uint8Array {
   return bytes;
 }
 
+/** Text behind its length in one byte. */
+function shortText(text: string): Uint8Array {
+  const bytes = utf8(text);
+  if (bytes.length === 0 || bytes.length > 255)
+    malformed(`expected a name of 1 to 255 bytes, got ${bytes.length}`);
+  return concatBytes(Uint8Array.of(bytes.length), bytes);
+}
+
 function isKeyName(name: string): boolean {
-  return name !== '' && !/[\s+\p{White_Space}\p{Cc}]/u.test(name);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the specification forbids exactly these.
+  return name !== '' && name.isWellFormed() && !/[+\p{White_Space}\u0000-\u001f]/u.test(name);
 }
 
 function checkText(text: string): void {

@@ -261,17 +261,20 @@ export async function checkWitnesses({ note }: Pick<Proof, 'note'>, policy: Trus
   if (quorum === 0) return unknown('the policy names no witnesses');
   const known = vkeys.map(parseVkey);
   const names = known.map(({ name }) => name);
+  const witnesses = new Set(names).size;
   const cosigned = parseNote(note).signatures.some((signature) => names.includes(signature.name))
     ? (await openNote(note, known)).signatures
     : [];
+  // A witness with two keys is still one witness.
+  const voices = new Set(cosigned.map(({ name }) => name)).size;
   const who = cosigned
     .map((signature) => `${signature.name} at ${isoSeconds(signature.timestamp ?? 0)}`)
     .join(', ');
-  return cosigned.length >= quorum
-    ? pass(`${cosigned.length} of ${known.length} cosigned, the policy asks for ${quorum}: ${who}`)
+  return voices >= quorum
+    ? pass(`${voices} of ${witnesses} cosigned, the policy asks for ${quorum}: ${who}`)
     : fail(
         'QUORUM_NOT_REACHED',
-        `${cosigned.length} of ${known.length} cosigned, the policy asks for ${quorum}${who && `: ${who}`}`,
+        `${voices} of ${witnesses} cosigned, the policy asks for ${quorum}${who && `: ${who}`}`,
       );
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   AssayError,
   base64Decode,
+  bytesEqual,
   type Checkpoint,
   EMPTY_ROOT,
   fromUtf8,
@@ -164,15 +165,20 @@ function parseHash(line: string): Uint8Array {
   return hash;
 }
 
-function checkConsistency({ oldSize, path, checkpoint }: Request, latest: Cosigned | null): void {
+/** The checkpoint extends the latest one, which the caller found to be of the request's old size. */
+function checkConsistency(
+  { oldSize, path, checkpoint: { size, root } }: Request,
+  latest: Cosigned | null,
+): void {
+  if (size === 0 && !bytesEqual(root, EMPTY_ROOT))
+    throw new Refusal(422, 'expected the root of the empty tree at size 0');
+  if (latest === null || oldSize === 0) {
+    // Every tree extends the empty one.
+    if (path.length > 0) throw new Refusal(422, `expected no proof from size 0, got ${path.length} lines`);
+    return;
+  }
   try {
-    verifyConsistency({
-      oldSize,
-      oldRoot: latest?.root ?? EMPTY_ROOT,
-      newSize: checkpoint.size,
-      newRoot: checkpoint.root,
-      path,
-    });
+    verifyConsistency({ oldSize, oldRoot: latest.root, newSize: size, newRoot: root, path });
   } catch (error) {
     throw new Refusal(422, (error as Error).message);
   }
