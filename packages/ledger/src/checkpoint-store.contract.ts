@@ -54,4 +54,41 @@ export function checkpointStoreContract(make: () => Promise<() => CheckpointStor
     await client.compareAndSwap('b', 'c', staged(4, 9));
     expect(await connect().load()).toEqual({ note: 'c', staged: [staged(3, 4), staged(4, 9)] });
   });
+
+  test('one holder at a time has the lease, and may renew it', async () => {
+    const connect = await make();
+    expect(await connect().holdLease('a', 60_000)).toEqual({ held: true, expiresInMs: 60_000 });
+    const refused = await connect().holdLease('b', 60_000);
+    expect(refused.held).toBe(false);
+    expect(refused.expiresInMs).toBeGreaterThan(50_000);
+    expect(refused.expiresInMs).toBeLessThanOrEqual(60_000);
+    expect(await connect().holdLease('a', 90_000)).toEqual({ held: true, expiresInMs: 90_000 });
+    expect((await connect().holdLease('b', 1)).expiresInMs).toBeGreaterThan(60_000);
+  });
+
+  test('of many who ask for the lease exactly one has it', async () => {
+    const connect = await make();
+    const clients = Array.from({ length: 8 }, connect);
+    const leases = await Promise.all(clients.map((client, i) => client.holdLease(`holder ${i}`, 60_000)));
+    expect(leases.filter(({ held }) => held)).toHaveLength(1);
+  });
+
+  test('a lease ends by itself, or when its holder gives it up', async () => {
+    const connect = await make();
+    const client = connect();
+    await client.holdLease('a', 30);
+    const { expiresInMs } = await client.holdLease('b', 60_000);
+    await new Promise((resolve) => setTimeout(resolve, expiresInMs + 1));
+    expect((await client.holdLease('b', 60_000)).held).toBe(true);
+    await client.releaseLease('a');
+    expect((await client.holdLease('a', 60_000)).held).toBe(false);
+    await client.releaseLease('b');
+    expect((await client.holdLease('a', 60_000)).held).toBe(true);
+  });
+
+  test('the lease does not decide who may swap', async () => {
+    const connect = await make();
+    await connect().holdLease('a', 60_000);
+    expect(await connect().compareAndSwap(null, 'a', staged(0, 3))).toBe(true);
+  });
 }

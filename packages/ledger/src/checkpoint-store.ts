@@ -38,4 +38,24 @@ export interface CheckpointStore {
    * that come back are applied again, which changes nothing.
    */
   dropStaged(toSize: number): Promise<void>;
+
+  /**
+   * Takes or renews the log's lease, unless another holder's is still running. Time is the store's own, and a
+   * lease that seems to run for longer than it was given was given by another clock: it has ended.
+   *
+   * A courtesy among sequencers, so that they take turns. What the log says is decided by the swap alone.
+   *
+   * @param holder names one process: those who give the same name share one lease.
+   */
+  holdLease(holder: string, forMs: number): Promise<Lease>;
+
+  /** Ends the lease now, if this holder has it. */
+  releaseLease(holder: string): Promise<void>;
+}
+
+/** What became of a request for the lease. */
+export interface Lease {
+  held: boolean;
+  /** How long the lease still runs, whoever holds it. */
+  expiresInMs: number;
 }

@@ -113,6 +113,8 @@ function lockOn(files: LossyFiles): CheckpointStore {
       });
       return true;
     },
+    holdLease: async () => ({ held: true, expiresInMs: 1_000 }),
+    releaseLease: async () => {},
     async dropStaged(toSize) {
       files.step(() => {
         state = { ...state, staged: state.staged.filter((one) => one.toSize > toSize) };

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { utf8 } from '@assay/core';
 import { afterAll, describe, expect, test } from 'vitest';
 import { checkpointStoreContract } from './checkpoint-store.contract.ts';
@@ -36,6 +37,16 @@ test('closing drops what may be dropped', async () => {
   await store.dropStaged(1);
   store.close();
   expect(await connect(path, 'a').load()).toEqual({ note: 'note', staged: [] });
+});
+
+test('a lease from a clock that was set back has ended', async () => {
+  const path = join(folder, 'clock.db');
+  const store = connect(path, 'a');
+  await store.holdLease('first', 5_000);
+  const db = new DatabaseSync(path);
+  db.exec('UPDATE lease SET ends_at_ms = ends_at_ms + 600000');
+  db.close();
+  expect((await store.holdLease('second', 5_000)).held).toBe(true);
 });
 
 test('a file that cannot be made is a clear error', () => {

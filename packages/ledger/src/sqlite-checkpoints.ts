@@ -4,6 +4,8 @@ import type { CheckpointStore } from './checkpoint-store.ts';
 
 /** How long to wait for another process that holds the database. */
 const BUSY_TIMEOUT_MS = 5_000;
+/** The machine's clock: whoever shares the file shares the machine. */
+const NOW_MS = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /**
  * The lock of a log in an SQLite file. A file may hold the locks of many logs, one per origin.
@@ -25,6 +27,9 @@ export function sqliteCheckpointStore(path: string, origin: string): CheckpointS
       origin TEXT NOT NULL, from_size INTEGER NOT NULL, to_size INTEGER NOT NULL, entries BLOB NOT NULL,
       PRIMARY KEY (origin, to_size)
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS lease (
+      origin TEXT PRIMARY KEY, holder TEXT NOT NULL, length_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL
+    ) STRICT;
   `);
   const selectNote = db.prepare('SELECT note FROM checkpoint WHERE origin = ?');
   const selectStaged = db.prepare(
@@ -37,6 +42,13 @@ export function sqliteCheckpointStore(path: string, origin: string): CheckpointS
     'INSERT INTO staged (origin, from_size, to_size, entries) VALUES (?, ?, ?, ?)',
   );
   const deleteStaged = db.prepare('DELETE FROM staged WHERE origin = ? AND to_size <= ?');
+  const takeLease = db.prepare(`
+    INSERT INTO lease (origin, holder, length_ms, ends_at_ms) VALUES (?1, ?2, ?3, ${NOW_MS} + ?3)
+    ON CONFLICT (origin) DO UPDATE
+      SET holder = excluded.holder, length_ms = excluded.length_ms, ends_at_ms = excluded.ends_at_ms
+      WHERE holder = excluded.holder OR ends_at_ms NOT BETWEEN ${NOW_MS} + 1 AND ${NOW_MS} + length_ms`);
+  const selectLease = db.prepare(`SELECT ends_at_ms - ${NOW_MS} AS leftMs FROM lease WHERE origin = ?`);
+  const deleteLease = db.prepare('DELETE FROM lease WHERE origin = ? AND holder = ?');
 
   // Dropping rides in the next swap, which saves one fsync for every checkpoint.
   let droppable = 0;
@@ -75,6 +87,15 @@ export function sqliteCheckpointStore(path: string, origin: string): CheckpointS
     },
     async dropStaged(toSize) {
       droppable = Math.max(droppable, toSize);
+    },
+    async holdLease(holder, forMs) {
+      return transaction(() => {
+        const held = takeLease.run(origin, holder, forMs).changes === 1;
+        return { held, expiresInMs: held ? forMs : Number(selectLease.get(origin)!.leftMs) };
+      });
+    },
+    async releaseLease(holder) {
+      deleteLease.run(origin, holder);
     },
     close() {
       if (!db.isOpen) return;
