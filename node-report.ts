@@ -1,6 +1,14 @@
 /** What a running node says of itself: whom its first trust policy names, how it is, and what a run came to. */
 import type { AnchorKeeper, AnchorStore } from '@assay/chain';
-import { bytesToHex, POLICY_TYPE, parseNote, STEPS, type TrustPolicy } from '@assay/core';
+import {
+  bytesToHex,
+  formatTlogPolicy,
+  POLICY_TYPE,
+  parseNote,
+  parseVkey,
+  STEPS,
+  type TrustPolicy,
+} from '@assay/core';
 import type { NodeStatus } from '@assay/gateway';
 import type { Ledger } from '@assay/ledger';
 import { BTC_USD } from '@assay/market';
@@ -13,7 +21,7 @@ export interface NodeIdentity {
   origin: string;
   vkey: string;
   quorum: number;
-  witnesses: readonly { name: string; vkey: string }[];
+  witnesses: readonly { name: string; vkey: string; url: string }[];
   /** DIDs. */
   providers: ReadonlyMap<Venue, { did: string }>;
   checker: string;
@@ -168,5 +176,24 @@ function sourceStatus(source: MarketSource, catalogue: Catalogue): NodeStatus['s
     const before = kept.get(state.stream);
     const lastRowAt = state.lastRowAt ?? before?.lastTime ?? null;
     return { ...state, lastRowAt, venue, symbol, mode: source.mode, rows: before?.rows ?? 0 };
+  });
+}
+
+/**
+ * The log's policy for anybody's monitor or mirror (C2SP tlog-policy), with the log at the URL where it was asked
+ * for. For a first try only: whom to believe is the verifier's own choice.
+ */
+export function logPolicyOf({ vkey, witnesses, quorum }: NodeIdentity, url: string): string {
+  const members = witnesses.map((witness, i) => ({
+    name: `witness-${i + 1}`,
+    verifier: parseVkey(witness.vkey),
+    url: witness.url,
+  }));
+  const names = members.map(({ name }) => name);
+  return formatTlogPolicy({
+    logs: [{ verifier: parseVkey(vkey), url }],
+    witnesses: members,
+    groups: [{ name: 'witnesses', threshold: quorum, members: names }],
+    quorum: 'witnesses',
   });
 }

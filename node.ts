@@ -24,7 +24,14 @@ import {
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
-import { type NodeIdentity, type RunningParts, statusOf, summaryOf, trustPolicyOf } from './node-report.ts';
+import {
+  logPolicyOf,
+  type NodeIdentity,
+  type RunningParts,
+  statusOf,
+  summaryOf,
+  trustPolicyOf,
+} from './node-report.ts';
 import type { StartOptions } from './options.ts';
 import { type KeptWitness, keepWitness } from './witness-supervisor.ts';
 
@@ -218,6 +225,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       return () => listeners.delete(listener);
     },
     tiles,
+    logPolicy: (url) => logPolicyOf(identity, url),
     lookup: (query) => index.lookup(query),
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
   };

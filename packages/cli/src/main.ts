@@ -2,9 +2,11 @@ import { parseArgs } from 'node:util';
 import { AssayError } from '@assay/core';
 import { exportCommand } from './export.ts';
 import { fsckCommand } from './fsck.ts';
+import { monitorCommand } from './monitor.ts';
 import { recomputeCommand } from './recompute.ts';
 import { recordsCommand } from './records.ts';
 import { verifyCommand } from './verify.ts';
+import { verifyEvidenceCommand } from './verify-evidence.ts';
 
 /** 0 done or verified, 1 failed, 2 wrong usage or input, 3 inconclusive. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -25,6 +27,8 @@ const COMMANDS: Record<string, Command> = {
   export: exportCommand,
   recompute: recomputeCommand,
   fsck: fsckCommand,
+  monitor: monitorCommand,
+  'verify-evidence': verifyEvidenceCommand,
 };
 
 const HELP = `assay: prove where AI data came from, what was checked, and what was made of it

@@ -8,6 +8,7 @@ export * from './dsse.ts';
 export * from './ed25519.ts';
 export * from './encoding.ts';
 export * from './errors.ts';
+export * from './evidence.ts';
 export * from './evm-proof.ts';
 export * from './lookup.ts';
 export * from './merkle.ts';

@@ -104,7 +104,14 @@ test('the OpenAPI document names every route', async () => {
   const { openapi, paths } = await json('/openapi.json');
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths).sort()).toEqual([
-    ...['/v1/log/lookup', '/v1/observations', '/v1/records', '/v1/records/{id}', '/v1/records/{id}/bundle'],
+    ...[
+      '/v1/log/lookup',
+      '/v1/log/policy',
+      '/v1/observations',
+      '/v1/records',
+      '/v1/records/{id}',
+      '/v1/records/{id}/bundle',
+    ],
     ...['/v1/reference-rates/{pair}/{interval}', '/v1/reference-rates/{pair}/{interval}/{time}'],
     '/v1/search',
     '/v1/status',

@@ -20,6 +20,7 @@ const lookup = z
 /** Serves the node's log to anybody's client (C2SP tlog-tiles), and lookups in its index. */
 export function serveLog(app: FastifyInstance, node: NodeView): void {
   serveTiles(app, node);
+  servePolicy(app, node);
   app.get(
     '/v1/log/lookup',
     {
@@ -31,6 +32,22 @@ export function serveLog(app: FastifyInstance, node: NodeView): void {
       },
     },
     (request) => node.lookup(readQuery(request.query)),
+  );
+}
+
+/** Under the name by which the reader reached this node. */
+function servePolicy(app: FastifyInstance, node: NodeView): void {
+  app.get(
+    '/v1/log/policy',
+    {
+      schema: {
+        summary:
+          'The log, its witnesses and their quorum as a tlog-policy file, for `assay monitor`; for a first try only',
+        produces: ['text/plain'],
+      },
+    },
+    (request, reply) =>
+      reply.type('text/plain; charset=utf-8').send(node.logPolicy(`${request.protocol}://${request.host}`)),
   );
 }
 

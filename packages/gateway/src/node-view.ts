@@ -18,6 +18,8 @@ export interface NodeView {
   subscribe(listener: (event: NodeEvent) => void): () => void;
   /** The served log. */
   tiles: TileSource;
+  /** A tlog-policy that names the log, served at a URL, and its witnesses. */
+  logPolicy(url: string): string;
   /** @throws PROOF_PENDING, REQUEST_INVALID */
   lookup(query: LookupQuery): Promise<LookupAnswer>;
   /** The built console; null where it was not built. */
