@@ -3,7 +3,7 @@
  * changed answer verifies as another set of entries, and that the index can be made again from the tiles alone.
  */
 import { hash } from 'node:crypto';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   base64Decode,
@@ -23,6 +23,7 @@ import {
   type TrustPolicy,
   verifyLookup,
 } from '@assay/core';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Ledger } from './ledger.ts';
@@ -242,6 +243,24 @@ describe('a changed answer never verifies as other entries', () => {
     );
     expect(report.steps.find(({ step }) => step === 'index')?.status).toBe('fail');
   });
+});
+
+test('answers and statements satisfy the published schemas', async () => {
+  const ajv = new Ajv2020({ strict: false });
+  const schema = (name: string) =>
+    ajv.compile(
+      JSON.parse(readFileSync(new URL(`../../core/schemas/${name}.v1.json`, import.meta.url), 'utf8')),
+    );
+  const answer = await lookup({ from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' });
+  const { statement } = await openEnvelope(answer.index!.envelope);
+  for (const [name, example] of [
+    ['lookup', answer],
+    ['index', statement],
+  ] as const) {
+    const validate = schema(name);
+    expect(validate(example), JSON.stringify(validate.errors)).toBe(true);
+    expect(validate({ ...example, extra: 1 })).toBe(false);
+  }
 });
 
 test('the index is made again from the tiles alone, and is the same', async () => {
