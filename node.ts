@@ -1,18 +1,23 @@
 /** The composition root: wires sources, checks, ledger, witnesses, chain and pipeline into a node. Read it and you know the system. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnchorKeeper, AnchorStore, type DevelopmentChain, startAnvil } from '@assay/chain';
 import { loadContracts, openRuleEngine } from '@assay/checks';
-import { bytesToHex, ed25519NoteSigner, ed25519Signer } from '@assay/core';
+import { bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
 import {
+  createMonitor,
   directoryTileStore,
   type LogIndex,
   openLedger,
   openLogIndex,
   type SignedCheckpoint,
   sqliteCheckpointStore,
+  sqliteMonitorStore,
+  type TileSource,
   witnessClient,
+  witnessView,
 } from '@assay/ledger';
 import {
   Assessor,
@@ -24,6 +29,7 @@ import {
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
+import { healthOf, PublicationMeter } from './node-health.ts';
 import {
   logPolicyOf,
   type NodeIdentity,
@@ -41,6 +47,7 @@ const QUORUM = 2;
 const WITNESS_BACKOFF_MS = 2_000;
 /** Pause between two updates of the log's index: each that finds something new costs the log an entry. */
 const INDEX_EVERY_MS = 10_000;
+const MONITOR_EVERY_MS = 10_000;
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -148,9 +155,10 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   writePolicy();
 
   let publishedAt: string | null = null;
+  const meter = new PublicationMeter();
   const onPublished = (checkpoint: SignedCheckpoint) => {
-    publishedAt = now();
-    catalogue.keepCheckpoint(checkpoint.size, checkpoint.note, publishedAt);
+    meter.published(checkpoint.size);
+    publishedAt = catalogue.keepCheckpoint(checkpoint.size, checkpoint.note, now());
     keeper?.submit(checkpoint);
     const { size } = checkpoint;
     emit({ type: 'checkpoint', time: publishedAt, size, text: `checkpoint at size ${size}, cosigned` });
@@ -165,6 +173,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       witnessClient({ url, vkey, maxBackoffMs: WITNESS_BACKOFF_MS }),
     ),
     quorum: QUORUM,
+    onCommitted: ({ size }) => meter.committed(size),
     onPublished,
     onStopped: (error) => {
       process.stderr.write(`assay: the log stopped: ${error.message} [${error.code}]\n`);
@@ -181,6 +190,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     await openLogIndex({ folder: layout.index, ledger, tiles, signer: logKey! }),
   );
   closing(closers, keepUpdating(index));
+  const monitor = closing(closers, watchOwnLog(layout.monitor, identity, tiles));
 
   const engine = closing(closers, await openRuleEngine());
   const assessor = new Assessor({ contracts: loadContracts(), engine });
@@ -225,6 +235,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       return () => listeners.delete(listener);
     },
     tiles,
+    health: () => healthOf(identity, parts, { meter, monitor: monitor.status() }),
+    evidence: (name) => readIfThere(join(layout.monitor, 'evidence', name)),
     logPolicy: (url) => logPolicyOf(identity, url),
     lookup: (query) => index.lookup(query),
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
@@ -239,6 +251,37 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     summary: () => summaryOf(identity, parts),
     notice: chain?.notice ?? null,
   };
+}
+
+/** The node's own monitor: finds what went wrong here; whoever does not trust the operator runs another. */
+function watchOwnLog(folder: string, identity: NodeIdentity, source: TileSource) {
+  const policy = parseTlogPolicy(logPolicyOf(identity, 'http://localhost'));
+  const store = sqliteMonitorStore(folder, identity.origin);
+  const monitor = createMonitor({
+    policy,
+    source,
+    store,
+    nowMs: Date.now,
+    others: policy.witnesses.map(({ name, url }) =>
+      witnessView({ name, url: url!, origin: identity.origin }),
+    ),
+    onIncident: ({ kind, message }) =>
+      process.stderr.write(`assay: the monitor found an incident: ${kind}: ${message}\n`),
+  });
+  const stop = new AbortController();
+  const running = monitor.run({ everyMs: MONITOR_EVERY_MS, signal: stop.signal });
+  return {
+    status: () => monitor.status(),
+    async close() {
+      stop.abort();
+      await running;
+      store.close();
+    },
+  };
+}
+
+function readIfThere(file: string): string | null {
+  return existsSync(file) ? readFileSync(file, 'utf8') : null;
 }
 
 /** Brings the index up to the log now and then, until it is closed. */

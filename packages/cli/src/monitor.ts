@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +9,7 @@ import {
   monitorServer,
   type OtherView,
   sqliteMonitorStore,
+  witnessView,
 } from '@assay/ledger';
 import { type Command, type ExitCode, usageError } from './main.ts';
 
@@ -104,22 +104,8 @@ function report(status: ReturnType<ReturnType<typeof createMonitor>['status']>):
   return incidents.length > 0 ? 1 : lastError === null ? 0 : 3;
 }
 
-/** What the policy's witnesses cosigned last (C2SP tlog-witness): a log that shows them another tree is found out. */
 function witnessViews({ witnesses }: TlogPolicy, origin: string): OtherView[] {
-  const hash = createHash('sha256').update(origin).digest('hex');
-  return witnesses.flatMap(({ name, url }) => {
-    if (url === null) return [];
-    const source = httpTileSource({ url: `${url.replace(/\/*$/, '')}/${hash}`, timeoutMs: 3_000 });
-    return [
-      {
-        name,
-        async checkpoint() {
-          const note = await source.get('checkpoint');
-          return note && Buffer.from(note).toString('utf8');
-        },
-      },
-    ];
-  });
+  return witnesses.flatMap(({ name, url }) => (url === null ? [] : [witnessView({ name, url, origin })]));
 }
 
 function readPolicy(file: string): TlogPolicy {

@@ -1,4 +1,4 @@
-import type { NodeStatus, Problem } from '@assay/gateway';
+import type { LogHealth, NodeStatus, Problem } from '@assay/gateway';
 import type { RecordDetail, RecordSummary } from '@assay/pipeline';
 import { useQuery } from '@tanstack/react-query';
 
@@ -46,6 +46,14 @@ export const useStatus = (enabled = true) =>
     queryFn: () => ask<NodeStatus>('/v1/status'),
     refetchInterval: 2_000,
     enabled,
+  });
+
+export const useHealth = () =>
+  useQuery({
+    queryKey: ['health'],
+    queryFn: () => ask<LogHealth>('/v1/log/health'),
+    refetchInterval: 3_000,
+    retry: false,
   });
 
 export const useRates = () =>

@@ -29,6 +29,7 @@ export function Frame() {
         </Link>
         <nav aria-label="Pages" className="flex gap-4 sm:gap-5">
           <PageLink to="/" label="Overview" />
+          <PageLink to="/health" label="Log health" />
           <PageLink to="/verify" label="Verify" />
         </nav>
         <div className="ml-auto flex items-center gap-3">
@@ -80,7 +81,7 @@ export function NotFound() {
   );
 }
 
-function PageLink({ to, label }: { to: '/' | '/verify'; label: string }) {
+function PageLink({ to, label }: { to: '/' | '/health' | '/verify'; label: string }) {
   return (
     <Link
       to={to}

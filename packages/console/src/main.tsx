@@ -3,6 +3,7 @@ import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tan
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Frame, NotFound } from './frame.tsx';
+import { HealthPage } from './health.tsx';
 import { Home } from './home.tsx';
 import { RecordPage } from './record.tsx';
 import { applyTheme } from './theme.ts';
@@ -15,7 +16,11 @@ const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 const home = createRoute({ getParentRoute: () => root, path: '/', component: Home });
 const record = createRoute({ getParentRoute: () => root, path: '/records/$id', component: RecordPage });
 const verify = createRoute({ getParentRoute: () => root, path: '/verify', component: VerifyPage });
-const router = createRouter({ routeTree: root.addChildren([home, record, verify]), scrollRestoration: true });
+const health = createRoute({ getParentRoute: () => root, path: '/health', component: HealthPage });
+const router = createRouter({
+  routeTree: root.addChildren([home, record, health, verify]),
+  scrollRestoration: true,
+});
 
 declare module '@tanstack/react-router' {
   interface Register {

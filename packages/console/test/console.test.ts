@@ -1,5 +1,5 @@
 /**
- * The console in a real browser on a real node: three pages, both themes, keyboard alone, no accessibility
+ * The console in a real browser on a real node: four pages, both themes, keyboard alone, no accessibility
  * violations, and a Verify page that asks the network for nothing.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -84,12 +84,13 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     const id = await anchored();
     for (const theme of ['light', 'dark'] as const) {
       const [context, page] = await open(theme);
-      for (const path of ['/', `/records/${id}`, '/verify']) {
+      for (const path of ['/', `/records/${id}`, '/health', '/verify']) {
         await page.goto(base + path);
         await page.locator('h1').first().waitFor({ state: 'attached' });
         if (path.startsWith('/records'))
           await page.getByText('Every step that the policy requires passes.').waitFor();
         if (path === '/') await page.getByText('Simulated', { exact: true }).waitFor();
+        if (path === '/health') await page.getByText('Entries re-read').waitFor();
         const { violations } = await new AxeBuilder({ page })
           .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
           .analyze();
@@ -108,6 +109,20 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     }
     expect(problems).toEqual([]);
   }, 90_000);
+
+  test('log health: what is known is said, and an answer that is old is called old', async () => {
+    const [context, page] = await open('light');
+    await page.goto(`${base}/health`);
+    await page.getByText('None was found in the').waitFor();
+    await page.getByText('agrees').first().waitFor();
+    const promises = page.getByRole('region', { name: 'Service level' }).getByRole('listitem');
+    expect(await promises.count()).toBe(3);
+    await page.route('**/v1/log/health', (route) => route.abort());
+    await page.getByText('The node does not answer.').waitFor();
+    await context.close();
+    // The requests that were cut off are no errors of the page.
+    problems.length = 0;
+  }, 60_000);
 
   test('with the keyboard alone: find a record, climb its ladder', async () => {
     const id = await anchored();

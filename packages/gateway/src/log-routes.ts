@@ -22,6 +22,37 @@ export function serveLog(app: FastifyInstance, node: NodeView): void {
   serveTiles(app, node);
   servePolicy(app, node);
   app.get(
+    '/v1/log/health',
+    {
+      schema: {
+        summary: 'Growth, witnesses, consistency checks, anchors, incidents and service level of the log',
+      },
+    },
+    (_request, reply) => reply.header('cache-control', 'no-store').send(node.health()),
+  );
+  app.get(
+    '/v1/log/evidence/:name',
+    {
+      schema: {
+        summary: 'Evidence of an incident, for `assay verify-evidence`',
+        params: z.object({
+          name: z
+            .string()
+            .regex(/^[a-z-]{1,40}-[0-9a-f]{16}\.json$/, 'expected the name of an evidence file'),
+        }),
+      },
+    },
+    (request, reply) => {
+      const { name } = request.params as { name: string };
+      const evidence = node.evidence(name);
+      if (evidence === null) throw noSuchEvidence();
+      return reply
+        .type('application/json')
+        .header('content-disposition', `attachment; filename="${name}"`)
+        .send(evidence);
+    },
+  );
+  app.get(
     '/v1/log/lookup',
     {
       schema: {
@@ -80,5 +111,11 @@ function notYet(): AssayError {
 function noSuchTile(): AssayError {
   return new AssayError('NOT_FOUND', 'no such tile', {
     next: 'ask for tiles that the current checkpoint requires',
+  });
+}
+
+function noSuchEvidence(): AssayError {
+  return new AssayError('NOT_FOUND', 'there is no such evidence', {
+    next: 'see the incidents in /v1/log/health',
   });
 }

@@ -18,6 +18,9 @@ export interface NodeView {
   subscribe(listener: (event: NodeEvent) => void): () => void;
   /** The served log. */
   tiles: TileSource;
+  health(): LogHealth;
+  /** An evidence file of the node's monitor, by name; null when there is none. */
+  evidence(name: string): string | null;
   /** A tlog-policy that names the log, served at a URL, and its witnesses. */
   logPolicy(url: string): string;
   /** @throws PROOF_PENDING, REQUEST_INVALID */
@@ -82,6 +85,52 @@ export interface NodeStatus {
   }[];
   incidents: { flagged: number; rejected: number };
   records: { observations: number; verdicts: number; derivations: number; rows: number };
+}
+
+/** How the log is doing, and what its own monitor found. Times are RFC 3339; `null` is not known. */
+export interface LogHealth {
+  log: { origin: string; vkey: string; committed: number; public: { size: number; at: string } | null };
+  /** Sizes of public checkpoints over time, oldest first. */
+  growth: { at: string; size: number }[];
+  witnesses: {
+    name: string;
+    url: string;
+    state: 'ok' | 'behind' | 'unreachable' | 'refusing' | 'unknown';
+    size: number | null;
+    latencyMs: number | null;
+    lastCosignedAt: string | null;
+    lastError: string | null;
+  }[];
+  /** Cosignatures that make a checkpoint public. */
+  quorum: number;
+  /** The node's own monitor: run by the operator, so that it convinces nobody who does not trust the operator. */
+  monitor: {
+    verifiedSize: number;
+    lastLookAt: string | null;
+    lastError: string | null;
+    statementsVerified: number;
+    statementsInvalid: number;
+    notStatements: number;
+    consistencyChecks: number;
+  };
+  /** Newest first. `evidence` is a file at `/v1/log/evidence/<name>`. */
+  incidents: {
+    id: string;
+    kind: string;
+    at: string;
+    size: number | null;
+    message: string;
+    evidence: string | null;
+  }[];
+  anchors: {
+    size: number;
+    chainId: number;
+    contract: string;
+    blockNumber: number;
+    transaction: string | null;
+    at: string;
+  }[];
+  serviceLevel: { name: string; promised: string; measured: string; status: 'pass' | 'fail' | 'unknown' }[];
 }
 
 /** RFC 9457 problem document. `code` is stable; `next` says what to try. */

@@ -19,3 +19,4 @@ export { openLedgerWhenFree, type StandbyOptions } from './standby.ts';
 export { type TieredTileStore, tieredTileStore } from './tiered-tiles.ts';
 export type { TileSource, TileStore } from './tile-store.ts';
 export { type WitnessClient, type WitnessState, witnessClient } from './witness-client.ts';
+export { witnessView } from './witness-view.ts';

@@ -71,6 +71,8 @@ export interface LedgerOptions extends Partial<SequencerLimits>, Partial<Publish
    * the process. Witness clients should have the same.
    */
   nowMs?: () => number;
+  /** Called for each commit, before its entries are acknowledged. */
+  onCommitted?: (checkpoint: SignedCheckpoint) => void;
   /** Called once for each size that becomes public, in order. */
   onPublished?: (checkpoint: SignedCheckpoint) => void;
   /** Called when the log can take no more entries until it is opened again. */
@@ -118,6 +120,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     recovered,
     recentLeaves,
     nowMs,
+    onCommitted: (checkpoint) => options.onCommitted?.(checkpoint),
     onApplied: (checkpoint) => publisher.offer(checkpoint),
     onStopped: (error) => options.onStopped?.(error),
   });

@@ -47,6 +47,7 @@ export class Sequencer implements Unstored {
   readonly #log: { origin: string; signer: NoteSigner; tiles: TileStore; checkpoints: CheckpointStore };
   readonly #limits: SequencerLimits;
   readonly #nowMs: () => number;
+  readonly #onCommitted: (checkpoint: SignedCheckpoint) => void;
   readonly #onApplied: (checkpoint: SignedCheckpoint) => void;
   readonly #onStopped: (error: AssayError) => void;
 
@@ -78,12 +79,14 @@ export class Sequencer implements Unstored {
     /** Packed hashes of the latest entries, oldest first, which end at the recovered size. */
     recentLeaves: Uint8Array;
     nowMs: () => number;
+    onCommitted: (checkpoint: SignedCheckpoint) => void;
     onApplied: (checkpoint: SignedCheckpoint) => void;
     onStopped: (error: AssayError) => void;
   }) {
     this.#log = options.log;
     this.#limits = options.limits;
     this.#nowMs = options.nowMs;
+    this.#onCommitted = options.onCommitted;
     this.#onApplied = options.onApplied;
     this.#onStopped = options.onStopped;
     this.#edge = options.recovered.edge;
@@ -199,6 +202,7 @@ export class Sequencer implements Unstored {
       );
       await this.#commit(next, { fromSize: before.size, toSize: edge.size, entries: batch.encoded });
       this.#committed = next;
+      this.#onCommitted(next);
     } catch (error) {
       this.#refuse(before.size, edge.size, error);
       return;

@@ -15,6 +15,10 @@ export interface WitnessState {
   readonly size: number | null;
   /** Before this time it is not asked again. */
   readonly retryAtMs: number;
+  /** How long its latest cosignature took. */
+  readonly latencyMs: number | null;
+  /** When that came, in milliseconds of the epoch. */
+  readonly lastCosignedAtMs: number | null;
 }
 
 /** One witness, asked for cosignatures (C2SP tlog-witness). */
@@ -81,14 +85,19 @@ export function witnessClient(options: {
   let size: number | null = null;
   let retryAtMs = 0;
   let failures = 0;
+  let latencyMs: number | null = null;
+  let lastCosignedAtMs: number | null = null;
 
   async function cosign(
     checkpoint: SignedCheckpoint,
     prove: (oldSize: number) => Promise<Uint8Array[]>,
     signal?: AbortSignal,
   ): Promise<string> {
+    const began = nowMs();
     try {
       const line = await ask(checkpoint, prove, signal);
+      latencyMs = nowMs() - began;
+      lastCosignedAtMs = Date.now();
       [state, lastError, size, retryAtMs, failures] = ['ok', null, checkpoint.size, 0, 0];
       return line;
     } catch (error) {
@@ -191,7 +200,20 @@ export function witnessClient(options: {
     );
   }
 
-  return { verifier, cosign, state: () => ({ name: verifier.name, url, state, lastError, size, retryAtMs }) };
+  return {
+    verifier,
+    cosign,
+    state: () => ({
+      name: verifier.name,
+      url,
+      state,
+      lastError,
+      size,
+      retryAtMs,
+      latencyMs,
+      lastCosignedAtMs,
+    }),
+  };
 }
 
 interface Answer {

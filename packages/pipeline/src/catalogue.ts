@@ -314,13 +314,31 @@ export class Catalogue {
     };
   }
 
-  /** Remembers a published checkpoint, so that a bundle can be built on the one that was anchored. */
-  keepCheckpoint(size: number, note: string, publishedAt: string): void {
+  /**
+   * Remembers a published checkpoint, so that a bundle can be built on the one that was anchored.
+   *
+   * @returns when it was published first.
+   */
+  keepCheckpoint(size: number, note: string, publishedAt: string): string {
     this.#run(
-      'INSERT OR REPLACE INTO checkpoints (size, note, published_at) VALUES (?, ?, ?)',
+      `INSERT INTO checkpoints (size, note, published_at) VALUES (?, ?, ?)
+       ON CONFLICT (size) DO UPDATE SET note = excluded.note`,
       size,
       note,
       publishedAt,
+    );
+    return this.#one<{ at: string }>('SELECT published_at AS at FROM checkpoints WHERE size = ?', size)!.at;
+  }
+
+  /** How the public log grew: at most so many points, evenly chosen, the newest among them. */
+  growth(points: number): { at: string; size: number }[] {
+    return this.#all<{ at: string; size: number }>(
+      `WITH numbered AS (
+         SELECT size, published_at AS at, row_number() OVER (ORDER BY size DESC) - 1 AS back, count(*) OVER () AS total
+         FROM checkpoints
+       )
+       SELECT at, size FROM numbered WHERE back % max(1, (total + ?1 - 1) / ?1) = 0 ORDER BY size`,
+      points,
     );
   }
 

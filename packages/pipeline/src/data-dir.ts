@@ -15,6 +15,8 @@ export function dataDirLayout(root: string) {
     log: join(root, 'log'),
     /** The log's index, made from the log; may be deleted. */
     index: join(root, 'index'),
+    /** What the node's own monitor remembers and found. */
+    monitor: join(root, 'monitor'),
     /** Anchors and their proofs. */
     anchors: join(root, 'anchors.db'),
     keys: join(root, 'keys'),

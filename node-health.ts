@@ -1,0 +1,159 @@
+/** How the log is doing: what the node promises of it, and what it has measured. */
+import { performance } from 'node:perf_hooks';
+import type { LogHealth } from '@assay/gateway';
+import type { MonitorStatus } from '@assay/ledger';
+import { instantOf } from '@assay/sources';
+import type { NodeIdentity, RunningParts } from './node-report.ts';
+
+/** What this node promises of its log. The measured figures stand beside it in `/v1/log/health`. */
+export const PROMISED = {
+  /** From the commit of an entry to a public checkpoint that covers it. */
+  publicWithinMs: 5_000,
+  /** Share of entries for which that holds. */
+  publicShare: 0.99,
+  /** From a public entry to the monitor having read it. */
+  readWithinMs: 60_000,
+  /** Age of the newest anchor while there are newer public checkpoints. */
+  anchoredWithinMs: 15 * 60_000,
+} as const;
+
+/** Commits whose publication is remembered. */
+const MEASURED = 1_000;
+const GROWTH_POINTS = 120;
+
+type Promised = LogHealth['serviceLevel'][number];
+
+/** Measures how long committed entries take to become public. Its clock is never set back. */
+export class PublicationMeter {
+  readonly #pending: { size: number; atMs: number }[] = [];
+  readonly #tookMs: number[] = [];
+
+  committed(size: number): void {
+    this.#pending.push({ size, atMs: performance.now() });
+  }
+
+  published(size: number): void {
+    while (this.#pending.length > 0 && this.#pending[0]!.size <= size)
+      this.#tookMs.push(performance.now() - this.#pending.shift()!.atMs);
+    if (this.#tookMs.length > 2 * MEASURED) this.#tookMs.splice(0, this.#tookMs.length - MEASURED);
+  }
+
+  /** The promise with what was measured; what waits now counts as soon as it waits too long. */
+  report(): Promised {
+    const waiting = this.#pending.map(({ atMs }) => performance.now() - atMs);
+    const late = waiting.filter((ms) => ms > PROMISED.publicWithinMs);
+    const took = [...this.#tookMs.slice(-MEASURED), ...late].sort((a, b) => a - b);
+    const at = (share: number) => seconds(took[Math.ceil(took.length * share) - 1] ?? 0);
+    const within = took.filter((ms) => ms <= PROMISED.publicWithinMs).length / took.length;
+    return {
+      name: 'An entry is public soon after it is acknowledged',
+      promised: `${PROMISED.publicShare * 100} % within ${seconds(PROMISED.publicWithinMs)}`,
+      measured:
+        took.length === 0
+          ? 'nothing was published since the node started'
+          : `${(within * 100).toFixed(1)} % of the last ${took.length} commits; median ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)}`,
+      status: took.length === 0 ? 'unknown' : within >= PROMISED.publicShare ? 'pass' : 'fail',
+    };
+  }
+}
+
+/** What `/v1/log/health` says. */
+export function healthOf(
+  identity: NodeIdentity,
+  parts: RunningParts,
+  own: { meter: PublicationMeter; monitor: MonitorStatus },
+): LogHealth {
+  const { catalogue, ledger, anchors } = parts;
+  const { meter, monitor } = own;
+  const published = ledger.published();
+  const publishedAt = parts.publishedAt();
+  return {
+    log: {
+      origin: identity.origin,
+      vkey: identity.vkey,
+      committed: ledger.size,
+      public: published && publishedAt ? { size: published.size, at: publishedAt } : null,
+    },
+    growth: catalogue.growth(GROWTH_POINTS),
+    witnesses: ledger.witnessStates().map((witness) => ({
+      name: witness.name,
+      url: witness.url,
+      state:
+        witness.state === 'ok' && (witness.size ?? 0) < (published?.size ?? 0) ? 'behind' : witness.state,
+      size: witness.size,
+      latencyMs: witness.latencyMs === null ? null : Math.round(witness.latencyMs),
+      lastCosignedAt: witness.lastCosignedAtMs === null ? null : instantOf(witness.lastCosignedAtMs),
+      lastError: witness.lastError,
+    })),
+    quorum: identity.quorum,
+    monitor: {
+      verifiedSize: monitor.verifiedSize,
+      lastLookAt: monitor.lastPollAtMs === null ? null : instantOf(monitor.lastPollAtMs),
+      lastError: monitor.lastError,
+      statementsVerified: monitor.statementsVerified,
+      statementsInvalid: monitor.statementsInvalid,
+      notStatements: monitor.notStatements,
+      consistencyChecks: monitor.consistencyChecks,
+    },
+    incidents: monitor.incidents
+      .map(({ atMs, ...incident }) => ({ ...incident, at: instantOf(atMs) }))
+      .reverse(),
+    anchors: anchors
+      .list(identity.origin)
+      .slice(-10)
+      .reverse()
+      .map(({ size, anchoredAt, transaction, proof }) => ({
+        size,
+        chainId: proof.chainId,
+        contract: proof.contract,
+        blockNumber: proof.blockNumber,
+        transaction,
+        at: anchoredAt,
+      })),
+    serviceLevel: [meter.report(), readSoon(parts, monitor), anchoredSoon(identity, parts)],
+  };
+}
+
+function readSoon({ publishedAt, ledger }: RunningParts, monitor: MonitorStatus): Promised {
+  const size = ledger.published()?.size ?? 0;
+  const behind = size - monitor.verifiedSize;
+  const sinceMs = Date.now() - Date.parse(publishedAt() ?? '');
+  const lookedMs = monitor.lastPollAtMs === null ? Number.NaN : Date.now() - monitor.lastPollAtMs;
+  return {
+    name: 'The monitor has read every public entry',
+    promised: `within ${seconds(PROMISED.readWithinMs)}`,
+    measured:
+      monitor.lastPollAtMs === null
+        ? 'it has not looked yet'
+        : `${monitor.verifiedSize} of ${size} entries, looked ${seconds(lookedMs)} ago`,
+    status:
+      monitor.lastPollAtMs === null
+        ? 'unknown'
+        : lookedMs > PROMISED.readWithinMs || (behind > 0 && sinceMs > PROMISED.readWithinMs)
+          ? 'fail'
+          : 'pass',
+  };
+}
+
+function anchoredSoon({ chain }: NodeIdentity, { anchors, ledger, publishedAt }: RunningParts): Promised {
+  const size = ledger.published()?.size ?? 0;
+  const newest = chain && anchors.list(ledger.origin).at(-1);
+  const waitsMs =
+    newest && newest.size >= size ? 0 : Date.now() - Date.parse(newest?.anchoredAt ?? publishedAt() ?? '');
+  return {
+    name: 'The public checkpoint is on a chain',
+    promised: `within ${seconds(PROMISED.anchoredWithinMs)}`,
+    measured: !chain
+      ? 'no chain is used'
+      : newest
+        ? `size ${newest.size} of ${size} in block ${newest.proof.blockNumber}`
+        : 'nothing is anchored yet',
+    status:
+      !chain || Number.isNaN(waitsMs) ? 'unknown' : waitsMs <= PROMISED.anchoredWithinMs ? 'pass' : 'fail',
+  };
+}
+
+function seconds(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  return ms < 120_000 ? `${Number((ms / 1_000).toFixed(1))} s` : `${Math.round(ms / 60_000)} min`;
+}
