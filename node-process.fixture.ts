@@ -49,20 +49,24 @@ export async function run(
 
 /** A node that serves; `base` is its address. It answers before its first screen, and so do we. */
 export async function serve(args: readonly string[]): Promise<{ child: ChildProcess; base: string }> {
-  const port = await freePort();
-  const base = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, ['main.ts', '--port', String(port), ...args], {
-    cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors += chunk;
-  });
-  const answers = () => fetch(`${base}/v1/status`).then(({ ok }) => ok);
-  await until(async () => child.exitCode !== null || (await answers()), 60_000);
-  if (child.exitCode !== null) throw new Error(`the node ended with ${child.exitCode}: ${errors}`);
-  return { child, base };
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    const base = `http://127.0.0.1:${port}`;
+    const child = spawn(process.execPath, ['main.ts', '--port', String(port), ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    const answers = () => fetch(`${base}/v1/status`).then(({ ok }) => ok);
+    await until(async () => child.exitCode !== null || (await answers()), 60_000);
+    if (child.exitCode === null) return { child, base };
+    // Somebody else may have taken the port since it was found free.
+    if (tries === 3 || !errors.includes('PORT_IN_USE'))
+      throw new Error(`the node ended with ${child.exitCode}: ${errors}`);
+  }
 }
 
 async function freePort(): Promise<number> {
