@@ -233,6 +233,37 @@ test('the same run again adds nothing', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ rows: summary.rows, log: summary.log });
 }, 60_000);
 
+test('a stranger reads the log: looks up a stream, re-hashes everything, and follows it', async () => {
+  const { child, base } = await serve([...source, '--data-dir', dataDir]);
+  try {
+    const lookup = join(elsewhere, 'lookup.json');
+    const answer = await fetch(`${base}/v1/log/lookup?subject=kraken.BTC-USD.1m`);
+    writeFileSync(lookup, await answer.text());
+    const found = await assay('verify', lookup, '--policy', policyFile, '--json');
+    expect(found.code, found.stdout).toBe(0);
+    const { entries, complete } = JSON.parse(found.stdout);
+    expect(complete).toBe(summary.log.size);
+    const log = readPublishedLog(join(dataDir, 'log'));
+    const mentioning = log.entries.flatMap((entry, i) => {
+      const { payload } = JSON.parse(Buffer.from(entry).toString());
+      return JSON.parse(Buffer.from(payload, 'base64').toString()).predicate.stream === 'kraken.BTC-USD.1m'
+        ? [i]
+        : [];
+    });
+    expect(entries).toEqual(mentioning);
+
+    writeFileSync(join(elsewhere, 'log.policy'), await (await fetch(`${base}/v1/log/policy`)).text());
+    const rehashed = await assay('fsck', base, '--policy', 'log.policy', '--json');
+    expect(rehashed.code, rehashed.stderr).toBe(0);
+    expect(JSON.parse(rehashed.stdout)).toMatchObject({ size: summary.log.size, problems: [] });
+    const followed = await assay('monitor', '--policy', 'log.policy', '--data-dir', 'monitor', '--once');
+    expect(followed.code, followed.stderr).toBe(0);
+    expect(followed.stdout).toContain(`${summary.log.size} of ${summary.log.size} entries verified`);
+  } finally {
+    await stop(child);
+  }
+}, 90_000);
+
 test('bad input is refused with a code and the next step, and leaves nothing running', async () => {
   const messages: string[] = [];
   const attempt = async (...args: string[]) => {
