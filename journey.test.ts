@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAnvil } from '@assay/chain';
-import { parseBundle, parseTrustPolicy, verifyBundle } from '@assay/core';
+import { bytesToHex, digestHex, parseBundle, parseTrustPolicy, parseVkey, verifyBundle } from '@assay/core';
+import { verifyCoseReceipt } from '@assay/ledger';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -251,6 +252,16 @@ test('a stranger reads the log: looks up a stream, re-hashes everything, and fol
         : [];
     });
     expect(entries).toEqual(mentioning);
+
+    const entry = log.entries[100]!;
+    const receipt = await fetch(`${base}/v1/records/${digestHex(entry)}/receipt`);
+    expect(receipt.headers.get('content-type')).toBe('application/cose');
+    const { root } = await verifyCoseReceipt(new Uint8Array(await receipt.arrayBuffer()), {
+      entry,
+      origin: log.origin,
+      publicKey: parseVkey(summary.log.vkey).publicKey,
+    });
+    expect(bytesToHex(root)).toBe(log.stated);
 
     writeFileSync(join(elsewhere, 'log.policy'), await (await fetch(`${base}/v1/log/policy`)).text());
     const rehashed = await assay('fsck', base, '--policy', 'log.policy', '--json');

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnchorKeeper, AnchorStore, type DevelopmentChain, startAnvil } from '@assay/chain';
 import { loadContracts, openRuleEngine } from '@assay/checks';
-import { bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
+import { AssayError, bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
 import {
+  coseReceipt,
   createMonitor,
   directoryTileStore,
   type LogIndex,
@@ -229,6 +230,14 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
         inclusionPath: (index, size) => ledger.inclusionPath(index, size),
         anchorCovering: (index) => anchors.covering(origin, index),
       }),
+    async receipt(id) {
+      const { index } = catalogue.get(id);
+      const published = ledger.published();
+      if (index === null || !published || published.size <= index) throw notPublicYet(id);
+      const { size, root } = published;
+      const path = await ledger.inclusionPath(index, size);
+      return coseReceipt({ origin, leafIndex: index, size, path, root, signer: logKey! });
+    },
     submit: (input) => pipeline.submit(input),
     subscribe: (listener) => {
       listeners.add(listener);
@@ -278,6 +287,12 @@ function watchOwnLog(folder: string, identity: NodeIdentity, source: TileSource)
       store.close();
     },
   };
+}
+
+function notPublicYet(id: string): AssayError {
+  return new AssayError('PROOF_PENDING', `${id} is recorded, but no public checkpoint covers it yet`, {
+    next: 'try again in a few seconds',
+  });
 }
 
 function readIfThere(file: string): string | null {

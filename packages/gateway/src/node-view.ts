@@ -9,6 +9,8 @@ export interface NodeView {
   trustPolicy(): TrustPolicy;
   /** @throws NOT_FOUND, PROOF_PENDING */
   bundle(id: string): Promise<Bundle>;
+  /** A COSE receipt (RFC 9942). @throws NOT_FOUND, PROOF_PENDING */
+  receipt(id: string): Promise<Uint8Array>;
   /** Admits, checks and logs one observation; resolves when the ledger has acknowledged it. */
   submit(input: {
     envelope: unknown;

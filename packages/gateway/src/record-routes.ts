@@ -136,6 +136,21 @@ export function serveRecords(app: App, node: NodeView): void {
   );
 
   app.get(
+    '/v1/records/:id/receipt',
+    {
+      schema: {
+        summary: 'COSE receipt (RFC 9942): the log’s signed word in CBOR that the statement is in it',
+        params: z.object({ id: z.string().regex(/^[0-9a-f]{64}$/, 'expected the id of a statement') }),
+      },
+    },
+    async ({ params: { id } }, reply) =>
+      reply
+        .type('application/cose')
+        .header('content-disposition', `attachment; filename="${id.slice(0, 16)}.receipt.cose"`)
+        .send(Buffer.from(await node.receipt(id))),
+  );
+
+  app.get(
     '/v1/search',
     {
       schema: {

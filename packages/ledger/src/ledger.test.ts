@@ -3,9 +3,17 @@
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { leafHash, utf8, verifyConsistency, verifyInclusion } from '@assay/core';
+import {
+  ed25519NoteSigner,
+  ed25519Signer,
+  leafHash,
+  utf8,
+  verifyConsistency,
+  verifyInclusion,
+} from '@assay/core';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { directoryTileStore } from './directory-tiles.ts';
 import type { Ledger } from './ledger.ts';
 import { collect, entriesFrom, entry, ORIGIN, temporaryLog, verifyServedLog } from './log.fixture.ts';
 import { sqliteCheckpointStore } from './sqlite-checkpoints.ts';
@@ -281,6 +289,30 @@ describe('reopening', () => {
       rmSync(join(log.folder, 'restored.db'));
     }
   });
+});
+
+test('many logs in one process and one database file keep apart', async () => {
+  const log = await newLog();
+  const key = await ed25519Signer(new Uint8Array(32).fill(9));
+  const logs = await Promise.all(
+    Array.from({ length: 25 }, async (_, i) => {
+      const origin = `many.test/${i}`;
+      const checkpoints = sqliteCheckpointStore(join(log.folder, 'many.db'), origin);
+      const tiles = directoryTileStore(join(log.folder, `many-${i}`));
+      const signer = ed25519NoteSigner(origin, key);
+      return { signer, tiles, checkpoints, ledger: await log.open({ origin, signer, tiles, checkpoints }) };
+    }),
+  );
+  await Promise.all(
+    logs.flatMap(({ ledger }, i) => [ledger.append(entriesFrom(0, i)), ledger.append([entry(i)])]),
+  );
+  for (const [i, { ledger, tiles, signer, checkpoints }] of logs.entries()) {
+    await ledger.whenPublished(i + 1);
+    await ledger.close();
+    checkpoints.close();
+    const served = await verifyServedLog((path) => tiles.get(path), signer.vkey);
+    expect(served).toMatchObject({ origin: `many.test/${i}`, size: i + 1, entries: entriesFrom(0, i + 1) });
+  }
 });
 
 test('a time of day that jumps ten minutes back and forth changes neither order nor progress', async () => {
