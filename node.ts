@@ -127,7 +127,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       everyMs: options.anchorEveryMs,
       developmentChain: chain !== null,
       onAnchored: ({ size, proof: { blockNumber, chainId } }) => {
-        writePolicy();
+        tolerant('the trust policy could not be written', writePolicy);
         emit({
           type: 'anchor',
           time: now(),
@@ -159,7 +159,11 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const meter = new PublicationMeter();
   const onPublished = (checkpoint: SignedCheckpoint) => {
     meter.published(checkpoint.size);
-    publishedAt = catalogue.keepCheckpoint(checkpoint.size, checkpoint.note, now());
+    publishedAt = now();
+    // Without room for it the checkpoint is public all the same; bundles are built on a later one.
+    tolerant('the checkpoint could not be kept', () => {
+      publishedAt = catalogue.keepCheckpoint(checkpoint.size, checkpoint.note, publishedAt!);
+    });
     keeper?.submit(checkpoint);
     const { size } = checkpoint;
     emit({ type: 'checkpoint', time: publishedAt, size, text: `checkpoint at size ${size}, cosigned` });
@@ -278,7 +282,9 @@ function watchOwnLog(folder: string, identity: NodeIdentity, source: TileSource)
       process.stderr.write(`assay: the monitor found an incident: ${kind}: ${message}\n`),
   });
   const stop = new AbortController();
-  const running = monitor.run({ everyMs: MONITOR_EVERY_MS, signal: stop.signal });
+  const running = monitor.run({ everyMs: MONITOR_EVERY_MS, signal: stop.signal }).catch((error: Error) => {
+    process.stderr.write(`assay: the monitor stopped: ${error.message}\n`);
+  });
   return {
     status: () => monitor.status(),
     async close() {
@@ -287,6 +293,15 @@ function watchOwnLog(folder: string, identity: NodeIdentity, source: TileSource)
       store.close();
     },
   };
+}
+
+/** Does what may fail without harm, as on a full disk, and says so. */
+function tolerant(failure: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    process.stderr.write(`assay: ${failure}: ${(error as Error).message}\n`);
+  }
 }
 
 function notPublicYet(id: string): AssayError {

@@ -1,23 +1,18 @@
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 import { openEnvelope } from './dsse.ts';
 import { base64Decode, bytesEqual } from './encoding.ts';
-import { AssayError } from './errors.ts';
-import {
-  type HashReader,
-  leafHash,
-  merkleRoot,
-  nodeHash,
-  rootFromInclusion,
-  splitOf,
-  verifyInclusion,
-} from './merkle.ts';
+import { AssayError, type ErrorCode } from './errors.ts';
+import { type HashReader, leafHash, merkleRoot, nodeHash, splitOf, verifyInclusion } from './merkle.ts';
 import { type NoteVerifier, openNote, type VerifiedSignature } from './note.ts';
 import { exactly, type Fail, integer, list, oneOf, text } from './shape.ts';
-import { subtreeRoot } from './subtree.ts';
+import { proveSubtreeConsistency, subtreeRoot, verifySubtreeConsistency } from './subtree.ts';
 import { decodeEntries, parseTilePath, TILE_WIDTH, type Tile } from './tiles.ts';
 import { type Answer, answerOf, fail, pass, unknown } from './verify.ts';
 
 export const EVIDENCE_TYPE = 'application/vnd.assay.evidence.v1+json';
+
+/** The largest bundle in base64: 256 entries of 65,535 bytes, each behind its length. */
+const MAX_TEXT = Math.ceil((TILE_WIDTH * 65_537) / 3) * 4;
 
 /**
  * What a monitor saw, for others to judge. Hashes and bytes are in base64; nothing in it is commentary.
@@ -96,7 +91,7 @@ export function parseEvidence(input: unknown): Evidence {
   const e = exactly(value, 'evidence', ['mediaType', 'kind', ...MEMBERS[kind]], malformed);
   const mediaType = oneOf(e.mediaType, 'evidence.mediaType', [EVIDENCE_TYPE], malformed);
   const string = (name: (typeof MEMBERS)[Evidence['kind']][number]) =>
-    text(e[name], `evidence.${name}`, malformed);
+    text(e[name], `evidence.${name}`, malformed, MAX_TEXT);
   const strings = (name: 'path' | 'notes', limit: number) =>
     list(e[name], `evidence.${name}`, (item, at) => text(item, at, malformed), malformed, limit);
   const pair = (): [string, string] => {
@@ -142,26 +137,41 @@ export async function proveSplit(oldSize: number, newSize: number, read: HashRea
   return walk(0, newSize);
 }
 
-/**
- * Root of the entries below a tile, and the path that leads it to the tree's root. Null for a partial tile above
- * level 0: it does not stand for all the entries at its place.
- */
+/** Root over the hashes that belong in a tile or bundle, and the path that leads it to the root of the tree. */
 export async function proveTile(
   tile: Tile,
   size: number,
   read: HashReader,
-): Promise<{ root: Uint8Array; path: Uint8Array[] } | null> {
-  const span = spanOf(tile);
-  if (span === null) return null;
-  const rootOfTiles = (from: number, to: number) => subtreeRoot(from * span, Math.min(to * span, size), read);
-  const walk = async (from: number, to: number): Promise<Uint8Array[]> => {
-    if (to - from === 1) return [];
-    const middle = from + splitOf(to - from);
-    return tile.index < middle
-      ? [...(await walk(from, middle)), await rootOfTiles(middle, to)]
-      : [...(await walk(middle, to)), await rootOfTiles(from, middle)];
+): Promise<{ root: Uint8Array; path: Uint8Array[] }> {
+  const { start, end } = leavesUnder(tile);
+  return {
+    root: await subtreeRoot(start, end, read),
+    path: await proveSubtreeConsistency(start, end, size, read),
   };
-  return { root: await rootOfTiles(tile.index, tile.index + 1), path: await walk(0, Math.ceil(size / span)) };
+}
+
+/**
+ * Why an entry is a forgery: it names a signer who did not sign it, or it repeats a true statement in other bytes,
+ * under which its id is not found. Null for a sound statement, and for what is no statement of Assay at all.
+ *
+ * @example
+ * await judgeEntry(entry); // { isStatement: true, forgery: null }
+ */
+export async function judgeEntry(
+  entry: Uint8Array,
+): Promise<{ isStatement: boolean; forgery: { code: ErrorCode; reason: string } | null }> {
+  try {
+    const opened = await openEnvelope(entry);
+    if (bytesEqual(opened.entry, entry)) return { isStatement: true, forgery: null };
+    const reason = 'its envelope is not canonical JSON (RFC 8785)';
+    return { isStatement: true, forgery: { code: 'ENVELOPE_MALFORMED', reason } };
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    const { code, message: reason } = error;
+    return code === 'SIGNATURE_INVALID'
+      ? { isStatement: true, forgery: { code, reason } }
+      : { isStatement: false, forgery: null };
+  }
 }
 
 /** Both roots from the path of {@link proveSplit}. @throws EVIDENCE_MALFORMED when the path has the wrong length. */
@@ -200,9 +210,13 @@ async function openView(
   note: string,
   keys: { log: readonly NoteVerifier[]; witnesses?: readonly NoteVerifier[] },
 ): Promise<View> {
-  await openNote(note, keys.log);
-  const { text: body, signatures } = await openNote(note, [...keys.log, ...(keys.witnesses ?? [])]);
-  return { checkpoint: parseCheckpoint(body), signatures };
+  const byLog = await openNote(note, keys.log);
+  const checkpoint = parseCheckpoint(byLog.text);
+  // A log answers for its own name only.
+  if (byLog.signatures.every(({ name }) => name !== checkpoint.origin))
+    throw new AssayError('SIGNER_NOT_TRUSTED', `no key of ${checkpoint.origin} signed its checkpoint`);
+  const { signatures } = await openNote(note, [...keys.log, ...(keys.witnesses ?? [])]);
+  return { checkpoint, signatures };
 }
 
 function contradiction(evidence: Evidence, views: readonly View[]): Answer | Promise<Answer> {
@@ -251,32 +265,33 @@ function alteredTile(evidence: Extract<Evidence, { kind: 'tile-altered' }>, chec
     return fail('EVIDENCE_MALFORMED', `a log of ${checkpoint.size} entries has no ${evidence.tile}`);
   if (evidence.path.length === 0 && evidence.root === '')
     return unknown('the evidence does not show what belongs there');
-  const span = spanOf(tile);
-  if (span === null) return fail('EVIDENCE_MALFORMED', `${evidence.tile} alone has no path to the root`);
   const root = base64Decode(evidence.root);
-  // Whole tiles are the leaves of a tree of their own: its last leaf is what is still incomplete.
-  const proven = rootFromInclusion({
-    leafHash: root,
-    index: tile.index,
-    size: Math.ceil(checkpoint.size / span),
+  verifySubtreeConsistency({
+    ...leavesUnder(tile),
+    size: checkpoint.size,
+    subtreeRoot: root,
+    root: checkpoint.root,
     path: evidence.path.map(base64Decode),
   });
-  if (!bytesEqual(proven, checkpoint.root))
-    return fail('EVIDENCE_MALFORMED', 'the path does not lead to the root of the checkpoint');
-  return bytesEqual(rootOfServed(base64Decode(evidence.bytes), tile.level === 'entries'), root)
+  const served = rootOfServed(base64Decode(evidence.bytes), tile);
+  return served && bytesEqual(served, root)
     ? fail('EVIDENCE_MALFORMED', 'the bytes are what belongs there')
     : pass(`the bytes are not what the log signed at ${evidence.tile}`);
 }
 
-/** Root of the hashes that served bytes stand for; nothing for bytes that are no tile. */
-function rootOfServed(bytes: Uint8Array, isBundle: boolean): Uint8Array {
-  try {
-    if (isBundle) return merkleRoot(decodeEntries(bytes).map(leafHash));
-  } catch {
-    return new Uint8Array();
+/** Root of the hashes that served bytes stand for; null for bytes that are no tile or bundle of this width. */
+function rootOfServed(bytes: Uint8Array, { level, width }: Tile): Uint8Array | null {
+  if (level !== 'entries') {
+    if (bytes.length !== width * 32) return null;
+    return merkleRoot(Array.from({ length: width }, (_, i) => bytes.subarray(i * 32, i * 32 + 32)));
   }
-  if (bytes.length === 0 || bytes.length % 32 !== 0) return new Uint8Array();
-  return merkleRoot(Array.from({ length: bytes.length / 32 }, (_, i) => bytes.subarray(i * 32, i * 32 + 32)));
+  try {
+    const entries = decodeEntries(bytes);
+    return entries.length === width ? merkleRoot(entries.map(leafHash)) : null;
+  } catch (error) {
+    if (error instanceof AssayError) return null;
+    throw error;
+  }
 }
 
 async function invalidStatement(
@@ -287,16 +302,13 @@ async function invalidStatement(
   const { size, root } = checkpoint;
   const path = evidence.path.map(base64Decode);
   verifyInclusion({ leafHash: leafHash(entry), index: evidence.index, size, path, root });
-  const error = await openEnvelope(entry).then(
-    () => null,
-    (reason: AssayError) => reason,
-  );
-  // A log may hold entries that are no statements; one that names a signer who did not sign is a forgery.
-  return error?.code === 'SIGNATURE_INVALID'
-    ? pass(`entry ${evidence.index} is a forged statement: ${error.message}`)
+  const { isStatement, forgery } = await judgeEntry(entry);
+  // A log may hold entries that are no statements.
+  return forgery
+    ? pass(`entry ${evidence.index} is a forged statement: ${forgery.reason}`)
     : fail(
         'EVIDENCE_MALFORMED',
-        `entry ${evidence.index} is ${error ? 'no statement' : 'a sound statement'}`,
+        `entry ${evidence.index} is ${isStatement ? 'a sound statement' : 'no statement'}`,
       );
 }
 
@@ -317,10 +329,11 @@ function served(evidence: Evidence, views: readonly View[]): Answer {
   return unknown('no witness cosigned both, so that nothing shows which one came first');
 }
 
-/** Entries below a whole tile; null for a tile that leaves out some at its place. */
-function spanOf({ level, width }: Tile): number | null {
-  if (level === 'entries' || level === 0) return TILE_WIDTH;
-  return width === TILE_WIDTH ? TILE_WIDTH ** (level + 1) : null;
+/** The leaves below a tile or bundle: always a subtree, as a tile begins at a multiple of its full width. */
+function leavesUnder({ level, index, width }: Tile): { start: number; end: number } {
+  const each = TILE_WIDTH ** (level === 'entries' ? 0 : level);
+  const start = index * TILE_WIDTH * each;
+  return { start, end: start + width * each };
 }
 
 function isTileOf(path: string, size: number): boolean {

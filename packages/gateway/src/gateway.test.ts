@@ -8,6 +8,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  AssayError,
   base64Encode,
   type Candle,
   type Envelope,
@@ -22,6 +23,7 @@ import {
 import { createProvider, instantOf, STREAMS } from '@assay/sources';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { serve, stop, until } from '../../../node-process.fixture.ts';
+import { problemOf } from './problem.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-gateway-'));
 const dataDir = join(folder, 'data');
@@ -256,4 +258,15 @@ test('what happens is told as server-sent events', async () => {
   const reader = feed.body!.getReader();
   expect(new TextDecoder().decode((await reader.read()).value)).toMatch(/^: live/);
   await reader.cancel();
+});
+
+test('a full disk is 507, a log that cannot keep up 429, a lost one 503, whoever met it first', () => {
+  const diskFull = Object.assign(new Error('database or disk is full'), {
+    code: 'ERR_SQLITE_ERROR',
+    errcode: 13,
+  });
+  expect(problemOf(diskFull)).toMatchObject({ status: 507, code: 'STORAGE_FULL' });
+  expect(problemOf(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))).toMatchObject({ status: 507 });
+  expect(problemOf(new AssayError('LEDGER_BUSY', 'full'))).toMatchObject({ status: 429 });
+  expect(problemOf(new AssayError('LEDGER_STOPPED', 'gone'))).toMatchObject({ status: 503 });
 });

@@ -1,4 +1,5 @@
 import { AssayError, type ErrorCode } from '@assay/core';
+import { storageFull } from '@assay/ledger';
 import type { FastifyError } from 'fastify';
 import type { Problem } from './node-view.ts';
 
@@ -22,7 +23,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 /** Turns any failure into a problem document (RFC 9457). A defect of ours says nothing of its insides. */
-export function problemOf(error: unknown): Problem {
+export function problemOf(failure: unknown): Problem {
+  const error = storageFull(failure) ?? failure;
   if (error instanceof AssayError) {
     const status = STATUS[error.code] ?? 400;
     return problem(error.code, status, error.message, error.next);

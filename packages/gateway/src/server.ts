@@ -128,7 +128,7 @@ function serveEvents(app: FastifyInstance, node: NodeView): void {
 }
 
 function sendProblem(reply: FastifyReply, problem: ReturnType<typeof problemOf>) {
-  if (problem.status === 429 || problem.status === 503) reply.header('retry-after', '1');
+  if ([429, 503, 507].includes(problem.status)) reply.header('retry-after', '1');
   return reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem);
 }
 

@@ -1,10 +1,12 @@
-import { AssayError } from '@assay/core';
+import { AssayError, concatBytes, MAX_ENTRY_BYTES, TILE_WIDTH } from '@assay/core';
 import type { TileSource } from './tile-store.ts';
 
 const TRIES = 4;
 const FIRST_WAIT_MS = 200;
 const MAX_WAIT_MS = 5_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** The largest entry bundle there can be: a server that sends more means no good. */
+const MAX_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES);
 
 /**
  * A log that somebody serves over HTTP (C2SP tlog-tiles). Nothing of what it gives is believed here: that is
@@ -32,7 +34,7 @@ export function httpTileSource(options: {
     try {
       const signal = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
       const response = await request(url, { signal, redirect: 'follow' });
-      if (response.ok) return { bytes: new Uint8Array(await response.arrayBuffer()) };
+      if (response.ok) return { bytes: await readBounded(response) };
       await response.body?.cancel();
       if (response.status === 404 || response.status === 410) return { bytes: null };
       const mayRecover = response.status === 429 || response.status >= 500;
@@ -56,6 +58,17 @@ export function httpTileSource(options: {
       }
     },
   };
+}
+
+async function readBounded(response: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response.body ?? []) {
+    length += part.length;
+    if (length > MAX_BYTES) throw new Error(`it sends more than ${MAX_BYTES} bytes`);
+    parts.push(part);
+  }
+  return concatBytes(...parts);
 }
 
 /** What a busy server asks for in `Retry-After` (RFC 9110 section 10.2.3), in seconds there. */

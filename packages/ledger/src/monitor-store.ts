@@ -1,20 +1,27 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { base64Decode, base64Encode, type Evidence } from '@assay/core';
 import type { Incident } from './monitor.ts';
-import { type Edge, EMPTY_EDGE } from './tree.ts';
+
+/** A log can do wrong without end; the disk has one. The first ones tell the story. */
+const MAX_INCIDENTS_OF_A_KIND = 1_000;
 
 /** What a monitor remembers of a log between two runs. */
 export interface MonitorState {
-  /** The newest checkpoint under which every entry was verified; null before the first. */
+  /** The newest checkpoint that extends the ones before; null before the first. */
   note: string | null;
-  edge: Edge;
-  /** How far it has come on the way to a larger checkpoint. */
-  progress: Edge | null;
+  /** How many entries were read and are what the checkpoint commits to. */
+  verifiedSize: number;
+  /** The tree of those entries, made again from them (CompactRange). */
+  roots: Uint8Array[];
   counts: MonitorCounts;
   /** When the log was last seen to grow, in milliseconds of the epoch. */
   grewAtMs: number | null;
+  /** When the checkpoint was cosigned last; the time of its growth where it has no cosignatures. */
+  freshAtMs: number | null;
+  /** Checkpoints that others saw, by their names: to be compared once the log has come as far. */
+  views: Record<string, string[]>;
 }
 
 export interface MonitorCounts {
@@ -47,16 +54,19 @@ export function sqliteMonitorStore(folder: string, origin: string): MonitorStore
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    CREATE TABLE IF NOT EXISTS state (origin TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS place (origin TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS incidents (
       origin TEXT NOT NULL, id TEXT NOT NULL, at_ms INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (origin, id)
     ) STRICT;
   `);
-  const select = db.prepare('SELECT json FROM state WHERE origin = ?');
+  const select = db.prepare('SELECT json FROM place WHERE origin = ?');
   const upsert = db.prepare(
-    'INSERT INTO state (origin, json) VALUES (?, ?) ON CONFLICT (origin) DO UPDATE SET json = excluded.json',
+    'INSERT INTO place (origin, json) VALUES (?, ?) ON CONFLICT (origin) DO UPDATE SET json = excluded.json',
   );
   const known = db.prepare('SELECT 1 FROM incidents WHERE origin = ? AND id = ?');
+  const ofKind = db.prepare(
+    "SELECT count(*) AS count FROM incidents WHERE origin = ? AND json ->> 'kind' = ?",
+  );
   const insert = db.prepare('INSERT INTO incidents (origin, id, at_ms, json) VALUES (?, ?, ?, ?)');
   const all = db.prepare('SELECT json FROM incidents WHERE origin = ? ORDER BY at_ms, id');
 
@@ -69,12 +79,15 @@ export function sqliteMonitorStore(folder: string, origin: string): MonitorStore
     incidents: () => all.all(origin).map((row) => JSON.parse((row as { json: string }).json) as Incident),
     report(incident, evidence) {
       if (known.get(origin, incident.id)) return null;
+      const { count } = ofKind.get(origin, incident.kind) as { count: number };
+      if (count >= MAX_INCIDENTS_OF_A_KIND) return null;
       const file = evidence && `${incident.id}.json`;
       // The file first: an incident that is listed has its evidence.
       if (file) {
         const unfinished = join(evidenceFolder, `.${file}.new`);
         writeFileSync(unfinished, `${JSON.stringify(evidence, null, 2)}\n`, { flush: true });
         renameSync(unfinished, join(evidenceFolder, file));
+        flushFolder(evidenceFolder);
       }
       const kept: Incident = { ...incident, evidence: file };
       insert.run(origin, kept.id, kept.atMs, JSON.stringify(kept));
@@ -84,10 +97,11 @@ export function sqliteMonitorStore(folder: string, origin: string): MonitorStore
   };
 }
 
-const NOTHING_SEEN: MonitorState = {
+/** The memory of a monitor that has seen nothing yet. */
+export const NOTHING_SEEN: MonitorState = {
   note: null,
-  edge: EMPTY_EDGE,
-  progress: null,
+  verifiedSize: 0,
+  roots: [],
   counts: {
     entriesVerified: 0,
     statementsVerified: 0,
@@ -96,30 +110,22 @@ const NOTHING_SEEN: MonitorState = {
     consistencyChecks: 0,
   },
   grewAtMs: null,
+  freshAtMs: null,
+  views: {},
 };
 
-interface PackedEdge {
-  size: number;
-  bundle: string;
-  levels: string[];
+/** The names in it survive a power cut. */
+function flushFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  fsyncSync(handle);
+  closeSync(handle);
 }
 
-function encodeState({ edge, progress, ...state }: MonitorState): string {
-  return JSON.stringify({ ...state, edge: pack(edge), progress: progress && pack(progress) });
+function encodeState(state: MonitorState): string {
+  return JSON.stringify({ ...state, roots: state.roots.map(base64Encode) });
 }
 
 function decodeState(json: string): MonitorState {
-  const { edge, progress, ...state } = JSON.parse(json) as Omit<MonitorState, 'edge' | 'progress'> & {
-    edge: PackedEdge;
-    progress: PackedEdge | null;
-  };
-  return { ...state, edge: unpack(edge), progress: progress && unpack(progress) };
-}
-
-function pack({ size, bundle, levels }: Edge): PackedEdge {
-  return { size, bundle: base64Encode(bundle), levels: levels.map((level) => base64Encode(level)) };
-}
-
-function unpack({ size, bundle, levels }: PackedEdge): Edge {
-  return { size, bundle: base64Decode(bundle), levels: levels.map(base64Decode) };
+  const state = JSON.parse(json) as Omit<MonitorState, 'roots'> & { roots: string[] };
+  return { ...state, roots: state.roots.map(base64Decode) };
 }

@@ -1,43 +1,45 @@
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AssayError,
   base64Encode,
   bytesEqual,
   type Checkpoint,
-  concatBytes,
-  decodeEntries,
   digestHex,
+  EMPTY_ROOT,
   EVIDENCE_TYPE,
   type Evidence,
   fromUtf8,
-  type HashReader,
   openCheckpoint,
-  openEnvelope,
   openNote,
   parseCheckpoint,
   parseNote,
-  parseTilePath,
   proveInclusion,
   proveSplit,
   proveTile,
   rootOf,
   TILE_WIDTH,
-  type Tile,
   type TlogPolicy,
-  tileHashReader,
-  tilePath,
-  tilesAt,
   utf8,
+  type VerifiedSignature,
 } from '@assay/core';
-import { leafHashes } from './hashing.ts';
+import { CompactRange } from './compact-range.ts';
+import { HASH_BYTES } from './hashing.ts';
+import { inParallel } from './in-parallel.ts';
 import type { MonitorState, MonitorStore } from './monitor-store.ts';
+import { type ProvenTiles, provenTiles, type TileProblem } from './proven-tiles.ts';
+import { type CheckedEntries, type StatementChecker, statementChecker } from './statement-checker.ts';
 import type { TileSource } from './tile-store.ts';
-import { batchOf, edgeTile, fullPath, grow, rootOfEdge } from './tree.ts';
 
 /** A smaller checkpoint may come from a cache: so many times in a row it is no accident. */
 const ROLLBACK_AFTER_POLLS = 3;
-/** While it catches up, a monitor keeps its place every 65,536 entries. */
-const SAVE_EVERY_BUNDLES = 256;
+/** While it catches up, a monitor keeps its place every 16,384 entries. */
+const BUNDLES_AT_A_TIME = 64;
+const PARALLEL_READS = 16;
+/** From here on threads check the signatures: of 200 µs a statement they leave this thread 20 (Node 24). */
+const MANY_ENTRIES = 4_096;
+/** Views of one other that wait to be compared: the first ones, and the latest. */
+const MAX_WAITING_VIEWS = 16;
 
 /** Something that a log should not do. */
 export interface Incident {
@@ -118,10 +120,9 @@ export function createMonitor(options: {
   let state = store.load();
   const startedAtMs = nowMs();
   const seen = { size: knownHead()?.size ?? 0, atMs: null as number | null };
-  /** Views of others that are ahead of ours. */
-  const waiting = new Map<string, string>();
   let lastPoll = { atMs: null as number | null, tookMs: null as number | null, error: null as string | null };
   let rollbacks = 0;
+  let stop: AbortSignal | null = null;
   let reachedAtMs = startedAtMs;
 
   function report(
@@ -130,8 +131,8 @@ export function createMonitor(options: {
     message: string,
     evidence: Evidence | null,
   ): void {
-    // Wordings may differ, and so may what else was seen: an incident is what it shows.
-    const id = `${kind}-${digestHex(utf8(evidence ? JSON.stringify(evidence) : `${kind} ${message}`)).slice(0, 16)}`;
+    // What was served may differ each time: the finding is the same.
+    const id = `${kind}-${digestHex(utf8(message)).slice(0, 16)}`;
     const incident = store.report({ id, kind, atMs: nowMs(), size, message }, evidence);
     if (incident) options.onIncident?.(incident);
   }
@@ -152,29 +153,26 @@ export function createMonitor(options: {
   }
 
   async function look(): Promise<void> {
-    const note = await readNote();
-    if (!note) return;
-    const { checkpoint } = await openAsOurs(note);
-    if (checkpoint.size > seen.size || seen.atMs === null) seen.atMs = nowMs();
-    seen.size = Math.max(seen.size, checkpoint.size);
-    const known = knownHead();
-    if (checkpoint.size > (known?.size ?? 0)) await follow(note, checkpoint);
-    else if (known && checkpoint.size < known.size) await stepBack(note, checkpoint, known);
-    else if (known && !bytesEqual(checkpoint.root, known.root)) splitView(state.note!, note, []);
-    if (!known || checkpoint.size >= known.size) rollbacks = 0;
+    const served = await source.get('checkpoint');
+    if (!served && state.note !== null)
+      throw new AssayError('LOG_UNREACHABLE', 'the log serves no checkpoint any more');
+    if (served) await compare(await openAsOurs(served));
+    await readEntries();
     await compareWithOthers();
   }
 
-  async function readNote(): Promise<string | null> {
-    const bytes = await source.get('checkpoint');
-    if (bytes) return fromUtf8(bytes);
-    if (state.note === null) return null;
-    throw new AssayError('LOG_UNREACHABLE', 'the log serves no checkpoint any more');
-  }
-
-  async function openAsOurs(note: string) {
+  async function openAsOurs(served: Uint8Array): Promise<Served> {
     try {
-      return await openCheckpoint(note, policy);
+      const note = fromUtf8(served);
+      const opened = await openCheckpoint(note, policy).catch(async (error: AssayError) => {
+        // What the log signed binds it, with a quorum or without.
+        if (error.code === 'QUORUM_NOT_REACHED') await compareView(note);
+        throw error;
+      });
+      const { size, root } = opened.checkpoint;
+      if (size === 0 && !bytesEqual(root, EMPTY_ROOT))
+        throw new AssayError('CHECKPOINT_MALFORMED', 'expected the root SHA-256("") at size 0, got another');
+      return { note, ...opened };
     } catch (error) {
       const { code, message } = error as AssayError;
       // A quorum may be short for a while; a wrong signature is never right.
@@ -183,106 +181,104 @@ export function createMonitor(options: {
     }
   }
 
-  /** Verifies every entry up to a checkpoint, and every tile that it asks for. */
-  async function follow(note: string, target: Checkpoint): Promise<void> {
-    const counts = { ...state.counts };
-    const altered = new Map<string, Altered>();
-    const compare = async (tile: Tile, expected: Uint8Array) => {
-      const bytes = await readTile(tile, note, target.size);
-      if (bytes && !bytesEqual(bytes.subarray(0, expected.length), expected))
-        altered.set(tilePath(tile), { bytes, expected });
-      return bytes !== null;
-    };
-    let edge = state.progress ?? state.edge;
-    for (let bundle = Math.floor(edge.size / TILE_WIDTH); bundle * TILE_WIDTH < target.size; bundle++) {
-      const width = Math.min(target.size - bundle * TILE_WIDTH, TILE_WIDTH);
-      const tile: Tile = { level: 'entries', index: bundle, width };
-      const bytes = await readTile(tile, note, target.size);
-      if (!bytes) return;
-      const entries = entriesOf(bytes, edge.size - bundle * TILE_WIDTH, width);
-      if (!entries || !bytesEqual(bytes.subarray(0, edge.bundle.length), edge.bundle))
-        altered.set(tilePath(tile), { bytes, expected: null });
-      if (!entries) break;
-      await checkStatements(entries, edge.size, counts, note, target);
-      const grown = grow(edge, batchOf(entries, leafHashes(entries)));
-      for (const [path, expected] of grown.full) {
-        const full = parseTilePath(path)!;
-        if (full.level !== 'entries' && !(await compare(full, expected))) return;
-      }
-      edge = grown.edge;
-      if (bundle % SAVE_EVERY_BUNDLES === SAVE_EVERY_BUNDLES - 1 && altered.size === 0)
-        store.save({ ...state, progress: edge });
-    }
-    const whole = edge.size === target.size;
-    for (let level = 0; whole && level < edge.levels.length; level++) {
-      const { full: index, partialWidth: width } = tilesAt(level, edge.size);
-      const tile: Tile = { level, index, width };
-      if (width > 0 && !(await compare(tile, edgeTile(edge, tile)))) return;
-    }
-    counts.consistencyChecks++;
-    const sound = whole && bytesEqual(rootOfEdge(edge), target.root);
-    if (!sound || altered.size > 0) await explain(note, target, altered, sound);
-    if (sound) {
-      counts.entriesVerified += target.size - state.edge.size;
-      state = { note, edge, progress: null, counts, grewAtMs: nowMs() };
-    } else {
-      state = { ...state, progress: null };
-    }
-    store.save(state);
-  }
-
-  /** What a log serves does not fit what it signed: finds out what was changed. */
-  async function explain(
-    note: string,
-    target: Checkpoint,
-    altered: ReadonlyMap<string, Altered>,
-    entriesFit: boolean,
-  ): Promise<void> {
-    const served = tilesOf(target.size);
-    const tilesFit = await leadsTo(served, target);
+  /** Holds a checkpoint of the log against the one before. */
+  async function compare({ note, checkpoint, signatures }: Served): Promise<void> {
+    if (checkpoint.size > seen.size || seen.atMs === null) seen.atMs = nowMs();
+    seen.size = Math.max(seen.size, checkpoint.size);
     const known = knownHead();
-    // Tiles that lead to the new root and hold another past: the log has rewritten itself.
-    if (tilesFit && known && known.size < target.size && !(await leadsTo(served, known)))
-      return splitView(state.note!, note, await proveSplit(known.size, target.size, served));
-    // Whichever of entries and tiles leads to the root is right, and shows what belongs in the place of the other.
-    const wrong = !entriesFit && tilesFit ? await wrongBundles(target.size, served) : altered;
-    const right = tilesFit ? served : entriesFit ? tilesOf(target.size, altered) : null;
-    for (const [path, { bytes }] of wrong) {
-      const tile = parseTilePath(path)!;
-      const proof = right && (await proveTile(tile, target.size, right).catch(() => null));
-      report('tile-altered', target.size, `${path} does not hash to what the log signed`, {
-        mediaType: EVIDENCE_TYPE,
-        kind: 'tile-altered',
-        note,
-        tile: path,
-        bytes: base64Encode(bytes),
-        root: proof ? base64Encode(proof.root) : '',
-        path: proof ? proof.path.map(base64Encode) : [],
-      });
+    if (known && checkpoint.size < known.size) return stepBack(note, checkpoint, known);
+    rollbacks = 0;
+    const cosignedAtMs = newestTime(signatures);
+    if (checkpoint.size === known?.size) {
+      if (!bytesEqual(checkpoint.root, known.root)) splitView(state.note!, note, []);
+      else if (cosignedAtMs && cosignedAtMs > state.freshAtMs!) keep({ note, freshAtMs: cosignedAtMs });
+    } else if (await isProven(note, checkpoint, known)) {
+      keep({ note, grewAtMs: nowMs(), freshAtMs: cosignedAtMs ?? nowMs() });
     }
-    if (wrong.size === 0)
-      report(
-        'checkpoint-invalid',
-        target.size,
-        `no tiles and no entries lead to the root at ${target.size}`,
-        null,
-      );
   }
 
-  /** Bundles whose entries do not hash to the tiles above them. */
-  async function wrongBundles(size: number, read: HashReader): Promise<Map<string, Altered>> {
-    const wrong = new Map<string, Altered>();
-    for (let index = 0; index * TILE_WIDTH < size; index++) {
-      const width = Math.min(size - index * TILE_WIDTH, TILE_WIDTH);
-      const tile: Tile = { level: 'entries', index, width };
-      const bytes = await fetchTile(tile);
-      const entries = bytes && entriesOf(bytes, 0, width);
-      const hashes = Array.from({ length: width }, (_, i) => read(0, index * TILE_WIDTH + i));
-      const right = concatBytes(...(await Promise.all(hashes)));
-      if (bytes && !(entries && bytesEqual(leafHashes(entries), right)))
-        wrong.set(tilePath(tile), { bytes, expected: null });
+  /** Whether the served tiles give the root of a checkpoint, and the one before it on the way. */
+  async function isProven(note: string, target: Checkpoint, known: Checkpoint | null): Promise<boolean> {
+    if (target.size === 0) return true;
+    const { tiles, problems } = openTiles(target);
+    // The partial tiles first: with them all others can be proven.
+    const made = await rootOf(target.size, tiles.hash).catch(unproven);
+    const before =
+      made && known && known.size > 0 ? await rootOf(known.size, tiles.hash).catch(unproven) : null;
+    await reportTiles(note, target, tiles, problems);
+    if (!made || !known || known.size === 0) return made !== null;
+    if (!before) return false;
+    state.counts.consistencyChecks++;
+    if (bytesEqual(before, known.root)) return true;
+    splitView(state.note!, note, await proveSplit(known.size, target.size, tiles.hash));
+    return false;
+  }
+
+  /** Reads every entry that the newest checkpoint commits to and that was not read yet. */
+  async function readEntries(): Promise<void> {
+    const target = knownHead();
+    if (!target || state.verifiedSize >= target.size) return;
+    const { tiles, problems } = openTiles(target);
+    const many = target.size - state.verifiedSize >= MANY_ENTRIES;
+    const checker = statementChecker(many ? availableParallelism() : 0);
+    try {
+      while (
+        state.verifiedSize < target.size &&
+        !stop?.aborted &&
+        (await readBundles(target, tiles, checker))
+      );
+    } finally {
+      await checker.close();
+      await reportTiles(state.note!, target, tiles, problems);
     }
-    return wrong;
+    if (
+      state.verifiedSize === target.size &&
+      !bytesEqual(new CompactRange(target.size, state.roots).root(), target.root)
+    ) {
+      throw new AssayError(
+        'LEDGER_CORRUPT',
+        'the entries that were read do not give the root that was proven',
+        {
+          next: 'the memory of the monitor is damaged: start it again with an empty folder',
+        },
+      );
+    }
+  }
+
+  /** Reads some bundles. What stands before the first one that is not proven counts. @returns whether all are. */
+  async function readBundles(
+    target: Checkpoint,
+    tiles: ProvenTiles,
+    checker: StatementChecker,
+  ): Promise<boolean> {
+    const from = state.verifiedSize;
+    const first = Math.floor(from / TILE_WIDTH);
+    const count = Math.min(Math.ceil(target.size / TILE_WIDTH) - first, BUNDLES_AT_A_TIME);
+    const indices = Array.from({ length: count }, (_, i) => first + i);
+    const read = new Map<number, { hashes: Uint8Array; checked: CheckedEntries }>();
+    await inParallel(indices, PARALLEL_READS, async (index) => {
+      const proven = await tiles.entries(index);
+      if (!proven) return;
+      const skip = Math.max(from - index * TILE_WIDTH, 0);
+      const checked = await checker.check(proven.bytes, skip);
+      for (const { place, reason } of checked.forged)
+        await reportForgery(index * TILE_WIDTH + place, proven.entries[place]!, reason, target, tiles);
+      read.set(index, { hashes: proven.hashes.subarray(skip * HASH_BYTES), checked });
+    });
+
+    const tree = new CompactRange(from, state.roots);
+    const counts = { ...state.counts };
+    for (const index of indices) {
+      const bundle = read.get(index);
+      if (!bundle) break;
+      tree.append(bundle.hashes);
+      counts.statementsVerified += bundle.checked.statements;
+      counts.statementsInvalid += bundle.checked.forged.length;
+      counts.notStatements += bundle.checked.others;
+    }
+    counts.entriesVerified += tree.size - from;
+    if (tree.size > from) keep({ verifiedSize: tree.size, roots: [...tree.roots], counts });
+    return read.size === count;
   }
 
   /** A smaller checkpoint than one that was seen: another past, or a step back to the same one. */
@@ -296,39 +292,107 @@ export function createMonitor(options: {
     });
   }
 
-  /** Whether a checkpoint that is not larger than the verified one says something else; then it is reported. */
-  async function contradicts(note: string, other: Checkpoint, known: Checkpoint): Promise<boolean> {
+  /**
+   * Whether a checkpoint that is not larger than the newest one says something else; then it is reported. Null
+   * when the log does not serve what is needed to know.
+   */
+  async function contradicts(note: string, other: Checkpoint, known: Checkpoint): Promise<boolean | null> {
     if (other.size === 0) return false;
-    if (other.size === known.size) {
-      if (bytesEqual(other.root, known.root)) return false;
-      splitView(state.note!, note, []);
-      return true;
-    }
-    const read = tilesOf(known.size);
-    // The tiles may have been changed since they were verified: then they are no witnesses.
-    if (!(await leadsTo(read, known)) || (await leadsTo(read, other))) return false;
-    splitView(state.note!, note, await proveSplit(other.size, known.size, read));
+    const { tiles } = openTiles(known);
+    const ours =
+      other.size === known.size ? known.root : await rootOf(other.size, tiles.hash).catch(unproven);
+    state.counts.consistencyChecks++;
+    if (!ours || bytesEqual(ours, other.root)) return ours && false;
+    splitView(
+      state.note!,
+      note,
+      other.size === known.size ? [] : await proveSplit(other.size, known.size, tiles.hash),
+    );
     return true;
   }
 
   async function compareWithOthers(): Promise<void> {
-    for (const other of others) {
-      const note = (await other.checkpoint().catch(() => null)) ?? waiting.get(other.name);
-      const known = knownHead();
-      if (!note || !known) continue;
-      // What the log did not sign says nothing of the log.
-      const opened = await openNote(note, [verifier]).catch(() => null);
-      if (!opened) continue;
-      const checkpoint = parseCheckpoint(opened.text);
-      if (checkpoint.origin !== known.origin) continue;
+    const views = await Promise.all(
+      others.map(async (other) => ({ name: other.name, note: await other.checkpoint().catch(() => null) })),
+    );
+    for (const { name, note } of views) {
+      const waiting = state.views[name] ?? [];
+      const undecided: string[] = [];
       // Theirs may be newer than ours: it is compared once ours has come as far.
-      if (checkpoint.size > known.size) waiting.set(other.name, waiting.get(other.name) ?? note);
+      for (const view of new Set(note === null ? waiting : [...waiting, note]))
+        if (!(await compareView(view))) undecided.push(view);
+      const kept =
+        undecided.length > MAX_WAITING_VIEWS ? undecided.toSpliced(MAX_WAITING_VIEWS - 1, 1) : undecided;
+      if (String(kept) !== String(waiting)) keep({ views: { ...state.views, [name]: kept } });
+    }
+  }
+
+  /** Holds what others saw against what we saw. @returns whether nothing more is to be learnt from it. */
+  async function compareView(note: string): Promise<boolean> {
+    const known = knownHead();
+    if (!known) return false;
+    // What the log did not sign says nothing of the log.
+    const view = await openNote(note, [verifier])
+      .then(({ text }) => parseCheckpoint(text))
+      .catch(() => null);
+    if (view?.origin !== known.origin) return true;
+    return view.size <= known.size && (await contradicts(note, view, known)) !== null;
+  }
+
+  function openTiles({ size, root }: Checkpoint): { tiles: ProvenTiles; problems: Map<string, TileProblem> } {
+    const problems = new Map<string, TileProblem>();
+    const onProblem = (problem: TileProblem) => {
+      if (!problems.has(problem.path)) problems.set(problem.path, problem);
+    };
+    return { tiles: provenTiles({ source, size, root, onProblem }), problems };
+  }
+
+  async function reportTiles(
+    note: string,
+    { size }: Checkpoint,
+    tiles: ProvenTiles,
+    problems: ReadonlyMap<string, TileProblem>,
+  ): Promise<void> {
+    for (const { kind, tile, path, bytes, reason } of problems.values()) {
+      const message = `${path} ${reason}`;
+      if (!tile) report('checkpoint-invalid', size, `at size ${size} it ${reason}`, null);
+      else if (kind === 'missing' || !bytes)
+        report('tile-missing', size, message, {
+          mediaType: EVIDENCE_TYPE,
+          kind: 'tile-missing',
+          note,
+          tile: path,
+        });
       else {
-        waiting.delete(other.name);
-        await contradicts(note, checkpoint, known);
-        state.counts.consistencyChecks++;
+        const proof = await proveTile(tile, size, tiles.hash).catch(unproven);
+        report('tile-altered', size, message, {
+          mediaType: EVIDENCE_TYPE,
+          kind: 'tile-altered',
+          note,
+          tile: path,
+          bytes: base64Encode(bytes),
+          root: proof ? base64Encode(proof.root) : '',
+          path: proof ? proof.path.map(base64Encode) : [],
+        });
       }
     }
+  }
+
+  async function reportForgery(
+    index: number,
+    entry: Uint8Array,
+    reason: string,
+    { size }: Checkpoint,
+    tiles: ProvenTiles,
+  ): Promise<void> {
+    report('statement-invalid', size, `entry ${index} is forged: ${reason}`, {
+      mediaType: EVIDENCE_TYPE,
+      kind: 'statement-invalid',
+      note: state.note!,
+      index,
+      entry: base64Encode(entry),
+      path: (await proveInclusion(index, size, tiles.hash)).map(base64Encode),
+    });
   }
 
   function splitView(ours: string, theirs: string, path: readonly Uint8Array[]): void {
@@ -343,75 +407,9 @@ export function createMonitor(options: {
     });
   }
 
-  /** The signatures of all at once: the platform verifies them on its own threads. */
-  async function checkStatements(
-    entries: readonly Uint8Array[],
-    first: number,
-    counts: MonitorState['counts'],
-    note: string,
-    target: Checkpoint,
-  ): Promise<void> {
-    await Promise.all(
-      entries.map(async (entry, i) => {
-        const code = await openEnvelope(entry).then(
-          () => null,
-          (error: AssayError) => error.code,
-        );
-        if (code === null) counts.statementsVerified++;
-        else if (code !== 'SIGNATURE_INVALID') counts.notStatements++;
-        else {
-          counts.statementsInvalid++;
-          const index = first + i;
-          const path = await proveInclusion(index, target.size, tilesOf(target.size)).catch(() => null);
-          report(
-            'statement-invalid',
-            target.size,
-            `the signature of entry ${index} is wrong`,
-            path && {
-              mediaType: EVIDENCE_TYPE,
-              kind: 'statement-invalid',
-              note,
-              index,
-              entry: base64Encode(entry),
-              path: path.map(base64Encode),
-            },
-          );
-        }
-      }),
-    );
-  }
-
-  async function readTile(tile: Tile, note: string, size: number): Promise<Uint8Array | null> {
-    const bytes = await fetchTile(tile);
-    if (!bytes) {
-      report('tile-missing', size, `${tilePath(tile)} is not served`, {
-        mediaType: EVIDENCE_TYPE,
-        kind: 'tile-missing',
-        note,
-        tile: tilePath(tile),
-      });
-    }
-    return bytes;
-  }
-
-  /** A partial tile may be gone once the full one is there, which begins with the same bytes. */
-  async function fetchTile(tile: Tile): Promise<Uint8Array | null> {
-    const bytes = await source.get(tilePath(tile));
-    return bytes ?? (tile.width < TILE_WIDTH ? source.get(fullPath(tile.level, tile.index)) : null);
-  }
-
-  /** Hashes as the log serves them, with others in the place of some tiles. */
-  function tilesOf(size: number, instead: ReadonlyMap<string, Altered> = new Map()): HashReader {
-    return tileHashReader(size, async (tile) => instead.get(tilePath(tile))?.expected ?? fetchTile(tile));
-  }
-
-  function knownHead(): Checkpoint | null {
-    return state.note === null ? null : headOf(state.note);
-  }
-
   function reportStall(): void {
-    const since = state.grewAtMs ?? startedAtMs;
-    if (state.note === null || nowMs() - since <= stallAfterMs) return;
+    const since = state.freshAtMs;
+    if (state.note === null || since === null || nowMs() - since <= stallAfterMs) return;
     report('growth-stalled', headOf(state.note).size, `no growth since ${new Date(since).toISOString()}`, {
       mediaType: EVIDENCE_TYPE,
       kind: 'growth-stalled',
@@ -419,9 +417,25 @@ export function createMonitor(options: {
     });
   }
 
+  /** When a checkpoint was cosigned last; null if it was not. Clocks that are ahead do not count as the future. */
+  function newestTime(signatures: readonly VerifiedSignature[]): number | null {
+    const newest = Math.max(0, ...signatures.map(({ timestamp = 0 }) => timestamp * 1_000));
+    return newest === 0 ? null : Math.min(newest, nowMs());
+  }
+
+  function keep(changes: Partial<MonitorState>): void {
+    state = { ...state, ...changes };
+    store.save(state);
+  }
+
+  function knownHead(): Checkpoint | null {
+    return state.note === null ? null : headOf(state.note);
+  }
+
   return {
     poll,
     async run({ everyMs, signal }) {
+      stop = signal;
       while (!signal.aborted) {
         await poll();
         await sleep(everyMs, undefined, { signal }).catch(() => {});
@@ -430,7 +444,7 @@ export function createMonitor(options: {
     status: () => ({
       origin: verifier.name,
       url,
-      verifiedSize: knownHead()?.size ?? 0,
+      verifiedSize: state.verifiedSize,
       checkpointSize: seen.size,
       checkpointSeenAtMs: seen.atMs,
       grewAtMs: state.grewAtMs,
@@ -443,27 +457,17 @@ export function createMonitor(options: {
   };
 }
 
-/** Bytes that were served, and what should have been, where that is known. */
-interface Altered {
-  bytes: Uint8Array;
-  expected: Uint8Array | null;
+/** A checkpoint as the log serves it, opened. */
+interface Served {
+  note: string;
+  checkpoint: Checkpoint;
+  signatures: VerifiedSignature[];
 }
 
-/** Entries of a bundle from one place up to another, or null when it has not so many. */
-function entriesOf(bundle: Uint8Array, from: number, to: number): Uint8Array[] | null {
-  try {
-    const entries = decodeEntries(bundle);
-    return entries.length >= to ? entries.slice(from, to) : null;
-  } catch {
-    return null;
-  }
-}
-
-async function leadsTo(read: HashReader, { size, root }: Checkpoint): Promise<boolean> {
-  return rootOf(size, read).then(
-    (made) => bytesEqual(made, root),
-    () => false,
-  );
+/** What is not proven is reported where it is found; a log that does not answer is another matter. */
+function unproven(error: AssayError): null {
+  if (error.code === 'TILE_INVALID') return null;
+  throw error;
 }
 
 function headOf(note: string): Checkpoint {

@@ -4,6 +4,7 @@ import { bufferOn, HASH_BYTES, leafHashes } from './hashing.ts';
 import { RecentLeaves } from './recent-leaves.ts';
 import { applyTiles, type Recovered } from './recovery.ts';
 import { type SignedCheckpoint, signCheckpoint } from './signed-checkpoint.ts';
+import { storageFull } from './storage-full.ts';
 import type { TileStore } from './tile-store.ts';
 import { type Batch, batchOf, type Edge, grow, rootOfEdge } from './tree.ts';
 import type { Unstored } from './tree-reader.ts';
@@ -171,7 +172,8 @@ export class Sequencer implements Unstored {
       await this.#companyOrTime();
       await this.#roomForTiles();
       if (this.#failure) break;
-      if (isFull(this.#storageError) && !this.#hasRoom()) this.#refuseAll(full(this.#storageError));
+      const full = this.#hasRoom() ? null : storageFull(this.#storageError);
+      if (full) this.#refuseAll(full);
       else await this.#sequence(this.#takeBatch());
     }
     this.#refuseAll(this.#failure ?? closed());
@@ -256,7 +258,8 @@ export class Sequencer implements Unstored {
     });
     if (stored.note === next.note) return;
     if (stored.note !== expected) throw this.#stop(overtaken());
-    if (isFull(failure)) throw full(failure);
+    const full = storageFull(failure);
+    if (full) throw full;
     throw new AssayError(
       'STORAGE_FAILED',
       `the entries could not be committed: ${(failure as Error).message}`,
@@ -317,7 +320,7 @@ export class Sequencer implements Unstored {
 
   /** Waits for the tile store to catch up; not for a disk on which there is no space. */
   async #roomForTiles(): Promise<void> {
-    while (!this.#hasRoom() && !this.#failure && !isFull(this.#storageError)) {
+    while (!this.#hasRoom() && !this.#failure && !storageFull(this.#storageError)) {
       if (this.#closing && !this.#applying) return;
       await this.#wake.promise;
     }
@@ -356,22 +359,6 @@ function tooLarge(length: number): AssayError {
       next: 'split the batch, or keep the content outside the ledger and log its digest',
     },
   );
-}
-
-const SQLITE_FULL = 13;
-
-/** Whether a failure says that there is no space left. */
-function isFull(error: unknown): boolean {
-  const { code, errcode } = (error ?? {}) as { code?: string; errcode?: number };
-  return code === 'ENOSPC' || code === 'EDQUOT' || errcode === SQLITE_FULL;
-}
-
-function full(cause: unknown): AssayError {
-  return new AssayError('STORAGE_FULL', 'there is no space left to store entries', {
-    cause,
-    detail: { retryAfterMs: RETRY_AFTER_MS },
-    next: 'free space and submit the entries again: none of them was acknowledged, and what was is safe',
-  });
 }
 
 function overtaken(): AssayError {

@@ -16,6 +16,7 @@ import {
   type Statement,
   type VerdictPredicate,
 } from '@assay/core';
+import { storageFull } from '@assay/ledger';
 
 /** A statement as the node keeps it. `index` is null until the ledger has acknowledged it. */
 export interface CatalogueEntry {
@@ -426,8 +427,9 @@ export class Catalogue {
       work();
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#db.exec('ROLLBACK');
-      throw error;
+      // A full disk ends the transaction by itself.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw storageFull(error) ?? error;
     }
   }
 

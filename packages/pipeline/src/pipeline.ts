@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AssayError,
   type Candle,
@@ -6,6 +7,7 @@ import {
   decodePayload,
   digestHex,
   type Ed25519Signer,
+  type ErrorCode,
   makeStatement,
   type OpenedEnvelope,
   type Row,
@@ -54,6 +56,9 @@ const HOUR_MS = 60 * MINUTE_MS;
 const SETTLE_MS = 3_000;
 /** Longest window that is taken at once: whole hours, and within the 300 candles that Coinbase gives a request. */
 const MAX_WINDOW_MS = 4 * HOUR_MS;
+/** Failures that pass: the disk is full, or the log cannot keep up. */
+const NO_ROOM: ErrorCode[] = ['STORAGE_FULL', 'STORAGE_FAILED', 'LEDGER_BUSY'];
+const ROOM_AFTER_MS = 2_000;
 /** Rows before the resume point that the checks and the rates may look back on. */
 const LOOKBACK_MS = 24 * HOUR_MS;
 
@@ -65,6 +70,8 @@ const LOOKBACK_MS = 24 * HOUR_MS;
 export class Pipeline {
   readonly #o: PipelineOptions;
   readonly #events = new EventEmitter().setMaxListeners(0);
+  /** Whether statements are kept that the log may not have. */
+  #owesLog = false;
   /** Windows and submissions take turns: a stream has one end. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -127,9 +134,28 @@ export class Pipeline {
     for (let fromMs = this.resumeMs(); !signal.aborted && fromMs < untilMs; ) {
       const toMs = await this.#nextWindow(fromMs, signal);
       if (signal.aborted) return;
-      await this.#exclusive(() => this.#window(toMs, signal));
+      if (!(await this.#windowOrLater(toMs, signal))) continue;
       fromMs = toMs;
       options.onWindow?.(toMs);
+    }
+  }
+
+  /** Processes a window. False while there is no room for it: then nothing of it is lost, and it comes again. */
+  async #windowOrLater(toMs: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#exclusive(async () => {
+        // What was kept before the log had no room for it.
+        if (this.#owesLog) await this.#log(this.#o.catalogue.pending());
+        this.#owesLog = false;
+        await this.#window(toMs, signal);
+      });
+      return true;
+    } catch (error) {
+      if (!(error instanceof AssayError && NO_ROOM.includes(error.code))) throw error;
+      this.#owesLog = true;
+      this.#incident('log', error);
+      await sleep(ROOM_AFTER_MS, undefined, { signal }).catch(() => undefined);
+      return false;
     }
   }
 
