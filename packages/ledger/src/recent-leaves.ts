@@ -13,7 +13,6 @@ const FREE = -1;
  * found there is compared in full.
  */
 export class RecentLeaves {
-  readonly #maxCapacity: number;
   #capacity = FIRST_CAPACITY;
   /** The leaf with index i stands at slot i modulo the capacity. */
   #ring = Buffer.alloc(FIRST_CAPACITY * HASH_BYTES);
@@ -22,15 +21,17 @@ export class RecentLeaves {
   #taken = 0;
   #first: number;
   #next: number;
+  #keptFrom = 0;
 
-  /**
-   * @param nextIndex index of the first leaf that will be pushed.
-   * @param keep how many of the latest leaves are found, at least.
-   */
-  constructor(nextIndex: number, keep: number) {
+  /** @param nextIndex index of the first leaf that will be pushed. */
+  constructor(nextIndex: number) {
     this.#first = nextIndex;
     this.#next = nextIndex;
-    this.#maxCapacity = Math.max(FIRST_CAPACITY, 2 ** Math.ceil(Math.log2(keep)));
+  }
+
+  /** Allows to forget the leaves below an index; they may be found a while longer. */
+  keepFrom(index: number): void {
+    this.#keptFrom = index;
   }
 
   /** Index that the next leaf gets. */
@@ -91,7 +92,7 @@ export class RecentLeaves {
   }
 
   #makeRoom(): void {
-    if (this.#capacity >= this.#maxCapacity) {
+    if (this.#first < this.#keptFrom) {
       this.#first++;
       return;
     }

@@ -93,9 +93,9 @@ export class Sequencer implements Unstored {
     this.#edge = options.recovered.edge;
     this.#committed = options.recovered.committed;
     this.#appliedSize = this.#edge.size;
-    const { recentLeaves, limits } = options;
+    const { recentLeaves } = options;
     const firstIndex = this.#edge.size - recentLeaves.length / HASH_BYTES;
-    this.#leaves = new RecentLeaves(firstIndex, limits.dedupeWindow + limits.maxPooledEntries);
+    this.#leaves = new RecentLeaves(firstIndex);
     const hashes = bufferOn(recentLeaves);
     for (let at = 0; at < hashes.length; at += HASH_BYTES) this.#leaves.push(hashes, at);
   }
@@ -217,6 +217,7 @@ export class Sequencer implements Unstored {
 
   #acknowledge(): void {
     const { size } = this.#edge;
+    this.#leaves.keepFrom(size - this.#limits.dedupeWindow);
     this.#requests = this.#requests.filter((request) => {
       if (request.size > size) return true;
       request.committed.resolve(request.indices);
