@@ -42,9 +42,7 @@ try {
 }
 
 async function main(): Promise<void> {
-  console.log(
-    `Node ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, ${tmpdir()} not used: ${ROOT}\n`,
-  );
+  console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]!.model}`);
   const limits = measureLimits();
   const best = await sequencing(limits);
   await latency(best / 2);
