@@ -1,6 +1,6 @@
 import { exportBundle } from '@assay/pipeline';
+import { type Command, usageError } from './command.ts';
 import { openDataDir } from './data-dir.ts';
-import { type Command, usageError } from './main.ts';
 
 const USAGE = 'export <id> [--data-dir <folder>]';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { AssayError, type NoteVerifier, parseTlogPolicy, parseVkey } from '@assay/core';
 import { directoryTileSource, type FsckReport, fsck, httpTileSource, listLog } from '@assay/ledger';
-import { type Command, usageError } from './main.ts';
+import { type Command, usageError } from './command.ts';
 
 const USAGE = 'fsck <folder|url> [--vkey <vkey> | --policy <log.policy>] [--json]';
 const BAR_EVERY_MS = 100;

@@ -1,54 +1,39 @@
 import { parseArgs } from 'node:util';
 import { AssayError } from '@assay/core';
-import { exportCommand } from './export.ts';
-import { fsckCommand } from './fsck.ts';
-import { monitorCommand } from './monitor.ts';
-import { recomputeCommand } from './recompute.ts';
-import { recordsCommand } from './records.ts';
-import { verifyCommand } from './verify.ts';
-import { verifyEvidenceCommand } from './verify-evidence.ts';
+import { type Command, type ExitCode, usageError } from './command.ts';
 
-/** 0 done or verified, 1 failed, 2 wrong usage or input, 3 inconclusive. */
-export type ExitCode = 0 | 1 | 2 | 3;
-
-/** One command: its options, and what it does with them. */
-export interface Command {
-  usage: string;
-  options: NonNullable<Parameters<typeof parseArgs>[0]>['options'];
-  run(args: {
-    positionals: string[];
-    values: Record<string, string | boolean | undefined>;
-  }): Promise<ExitCode>;
-}
-
-const COMMANDS: Record<string, Command> = {
-  verify: verifyCommand,
-  records: recordsCommand,
-  export: exportCommand,
-  recompute: recomputeCommand,
-  fsck: fsckCommand,
-  monitor: monitorCommand,
-  'verify-evidence': verifyEvidenceCommand,
+/** Loaded when it is called: some bring a database with them, and verifying should start at once. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  verify: async () => (await import('./verify.ts')).verifyCommand,
+  records: async () => (await import('./records.ts')).recordsCommand,
+  export: async () => (await import('./export.ts')).exportCommand,
+  recompute: async () => (await import('./recompute.ts')).recomputeCommand,
+  fsck: async () => (await import('./fsck.ts')).fsckCommand,
+  monitor: async () => (await import('./monitor.ts')).monitorCommand,
+  'verify-evidence': async () => (await import('./verify-evidence.ts')).verifyEvidenceCommand,
+  witness: async () => (await import('./witness.ts')).witnessCommand,
+  mirror: async () => (await import('./mirror.ts')).mirrorCommand,
 };
 
-const HELP = `assay: prove where AI data came from, what was checked, and what was made of it
+async function help(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+  return `assay: prove where AI data came from, what was checked, and what was made of it
 
-${Object.values(COMMANDS)
-  .map(({ usage }) => `  assay ${usage}`)
-  .join('\n')}
+${commands.map(({ usage }) => `  assay ${usage}`).join('\n')}
 
 Exit codes: 0 verified or done, 1 failed, 2 wrong usage, 3 inconclusive (a required step is unknown).
 `;
+}
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main([name = '', ...rest]: string[]): Promise<ExitCode> {
   if (name === '' || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(HELP);
+    process.stdout.write(await help());
     return name === '' ? 2 : 0;
   }
-  const command = COMMANDS[name];
   try {
+    const command = Object.hasOwn(COMMANDS, name) ? await COMMANDS[name]!() : undefined;
     if (!command) throw usageError(`there is no command ${JSON.stringify(name)}`, 'assay help');
     if (rest.includes('--help') || rest.includes('-h')) {
       process.stdout.write(`assay ${command.usage}\n`);
@@ -80,9 +65,4 @@ function report(error: unknown): ExitCode {
     `assay: ${error.message} [${error.code}]\n${error.next ? `  next: ${error.next}\n` : ''}`,
   );
   return 2;
-}
-
-/** Wrong words on the command line. */
-export function usageError(message: string, usage: string): AssayError {
-  return new AssayError('ARGUMENT_INVALID', message, { next: `usage: ${usage}` });
 }

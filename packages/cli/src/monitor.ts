@@ -11,7 +11,7 @@ import {
   sqliteMonitorStore,
   witnessView,
 } from '@assay/ledger';
-import { type Command, type ExitCode, usageError } from './main.ts';
+import { type Command, type ExitCode, usageError } from './command.ts';
 
 const USAGE =
   'monitor --policy <log.policy> --data-dir <folder> [--port <n>] [--interval <seconds>] [--stall-after <seconds>] [--once]';

@@ -1,7 +1,7 @@
 import { digestHex } from '@assay/core';
 import { recompute, resolveRecord } from '@assay/pipeline';
+import { type Command, usageError } from './command.ts';
 import { openDataDir } from './data-dir.ts';
-import { type Command, usageError } from './main.ts';
 
 const USAGE = 'recompute <id> [--json] [--data-dir <folder>]';
 

@@ -1,6 +1,6 @@
 import { listRecords } from '@assay/pipeline';
+import { type Command, usageError } from './command.ts';
 import { openDataDir } from './data-dir.ts';
-import { type Command, usageError } from './main.ts';
 
 const USAGE =
   'records [--stream <name>] [--decision accept|flag|reject] [--before <time>] [--limit <n>] [--json] [--data-dir <folder>]';

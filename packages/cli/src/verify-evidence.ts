@@ -8,7 +8,7 @@ import {
   parseVkey,
   verifyEvidence,
 } from '@assay/core';
-import { type Command, type ExitCode, usageError } from './main.ts';
+import { type Command, type ExitCode, usageError } from './command.ts';
 
 const USAGE = 'verify-evidence <evidence.json> (--vkey <log vkey> | --policy <log.policy>) [--json]';
 const EXIT: Record<EvidenceReport['outcome'], ExitCode> = { verified: 0, failed: 1, inconclusive: 3 };

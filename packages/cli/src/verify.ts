@@ -13,7 +13,7 @@ import {
   verifyBundle,
   verifyLookup,
 } from '@assay/core';
-import { type Command, type ExitCode, usageError } from './main.ts';
+import { type Command, type ExitCode, usageError } from './command.ts';
 
 const USAGE = 'verify <bundle.json|lookup.json> [--policy <trust-policy.json>] [--rpc <url>] [--json]';
 /** A bundle of a full batch is well below this. */

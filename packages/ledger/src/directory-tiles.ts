@@ -92,7 +92,8 @@ function prepare(root: string): void {
   try {
     const firstMade = mkdirSync(join(root, UNFINISHED), { recursive: true });
     if (firstMade !== undefined) flushNames(resolve(firstMade), resolve(root, UNFINISHED));
-    for (const name of readdirSync(join(root, UNFINISHED))) rmSync(join(root, UNFINISHED, name), { force: true });
+    for (const name of readdirSync(join(root, UNFINISHED)))
+      rmSync(join(root, UNFINISHED, name), { force: true });
   } catch (cause) {
     throw new AssayError('DATA_DIR_UNWRITABLE', `the log's folder ${root} cannot be written`, {
       cause,

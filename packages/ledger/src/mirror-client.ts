@@ -84,8 +84,7 @@ export function mirrorClient(options: { post: MirrorPost; vkeys: readonly string
       const head = uploadHead(origin, start, end, ticket);
       const answer = await post('add-entries', concatBytes(head, ...(await packages(start, end, log))));
       if (answer.status === 200) return cosignatures(checkpoint.note, answer.body, verifiers);
-      const info =
-        answer.status === 202 || answer.status === 409 ? parseInfo(answer.body) : notTaken(answer);
+      const info = answer.status === 202 || answer.status === 409 ? parseInfo(answer.body) : notTaken(answer);
       conflicts = answer.status === 202 && info.nextEntry > start ? 0 : conflicts + 1;
       if (conflicts > MAX_CONFLICTS) throw refused(`its next entry stays at ${info.nextEntry}`);
       if (info.size !== end) await addCheckpoint(checkpoint, log.hash);
@@ -229,7 +228,8 @@ async function boundedText(response: Response): Promise<string> {
   let text = '';
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_ANSWER_BYTES) throw new Error(`its answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+    if (text.length > MAX_ANSWER_BYTES)
+      throw new Error(`its answer is longer than ${MAX_ANSWER_BYTES} bytes`);
   }
   return text;
 }

@@ -42,6 +42,28 @@ test('a cosignature is asked for, verified and given back', async () => {
   expect(client.state()).toMatchObject({ state: 'ok', size: 5, lastError: null, retryAtMs: 0 });
 });
 
+test('how long a cosignature took, and when it came, is that of the latest one', async () => {
+  const client = newClient();
+  expect(client.state()).toMatchObject({ latencyMs: null, lastCosignedAtMs: null });
+  const took = (ms: number) => {
+    witness.answer = async (request) => {
+      now += ms;
+      return witness.cosign(request);
+    };
+  };
+  const before = Date.now();
+  for (const ms of [30, 7]) {
+    took(ms);
+    await client.cosign(await checkpointOf(5), prove);
+    expect(client.state().latencyMs).toBe(ms);
+    // By the clock on the wall, not the one for pauses.
+    expect(client.state().lastCosignedAtMs).toBeGreaterThanOrEqual(before);
+  }
+  witness.answer = async () => ({ status: 500 });
+  await client.cosign(await checkpointOf(5), prove).catch(() => {});
+  expect(client.state().latencyMs).toBe(7);
+});
+
 test('the size is remembered, and the next request proves from there', async () => {
   const client = newClient();
   await client.cosign(await checkpointOf(5), async () => []);

@@ -1,4 +1,9 @@
-export { keyFromFile } from './key-file.ts';
+export { keyFromFile, mlDsaKeyFromFile } from './key-file.ts';
+export { createMirror, type Mirror, type MirrorAnswer, type MirrorStatus } from './mirror.ts';
+export { pullLog } from './mirror-pull.ts';
+export { mirrorServer } from './mirror-server.ts';
+export { type MirrorStore, sqliteMirrorStore } from './mirror-store.ts';
+export { runMirror, runWitness, type Service } from './run.ts';
 export { witnessServer } from './server.ts';
 export { spawnWitness, type WitnessProcess } from './spawn.ts';
 export { createWitness, type WatchedLog, type Witness, type WitnessAnswer } from './witness.ts';

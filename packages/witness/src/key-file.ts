@@ -11,7 +11,17 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { AssayError, bytesToHex, type Ed25519Signer, ed25519Signer, hexToBytes } from '@assay/core';
+import {
+  AssayError,
+  bytesToHex,
+  type Ed25519Signer,
+  ed25519Signer,
+  hexToBytes,
+  type MlDsaSigner,
+  mlDsaSigner,
+} from '@assay/core';
+
+const SEED_BYTES = 32;
 
 /**
  * The Ed25519 key in a file (the seed in hexadecimal), made on first use and readable by its owner alone.
@@ -19,6 +29,15 @@ import { AssayError, bytesToHex, type Ed25519Signer, ed25519Signer, hexToBytes }
  * @throws KEY_INVALID when others can read the file or it holds something else.
  */
 export async function keyFromFile(path: string): Promise<Ed25519Signer> {
+  return ed25519Signer(seedFromFile(path));
+}
+
+/** The same for ML-DSA-44: its seed is as long. */
+export async function mlDsaKeyFromFile(path: string): Promise<MlDsaSigner> {
+  return mlDsaSigner(seedFromFile(path));
+}
+
+function seedFromFile(path: string): Uint8Array {
   if (!existsSync(path)) create(path);
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) !== 0) {
@@ -31,7 +50,9 @@ export async function keyFromFile(path: string): Promise<Ed25519Signer> {
     );
   }
   try {
-    return await ed25519Signer(hexToBytes(readFileSync(path, 'utf8').trim()));
+    const seed = hexToBytes(readFileSync(path, 'utf8').trim());
+    if (seed.length === SEED_BYTES) return seed;
+    throw new RangeError(`got ${seed.length} bytes`);
   } catch (cause) {
     throw new AssayError('KEY_INVALID', `expected 64 hexadecimal digits in ${path}`, {
       cause,
@@ -44,7 +65,7 @@ export async function keyFromFile(path: string): Promise<Ed25519Signer> {
 function create(path: string): void {
   const unfinished = `${path}.${process.pid}`;
   const file = openSync(unfinished, 'wx', 0o600);
-  writeSync(file, `${bytesToHex(randomBytes(32))}\n`);
+  writeSync(file, `${bytesToHex(randomBytes(SEED_BYTES))}\n`);
   fsyncSync(file);
   closeSync(file);
   try {

@@ -1,12 +1,8 @@
 #!/usr/bin/env node
-import { fstatSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { AssayError, cosigner } from '@assay/core';
-import { keyFromFile } from './key-file.ts';
-import { witnessServer } from './server.ts';
-import { createWitness } from './witness.ts';
-import { sqliteWitnessStore } from './witness-store.ts';
+import { AssayError } from '@assay/core';
+import { runWitness } from './run.ts';
 
 const USAGE = `usage: node main.ts --data-dir <folder> --name <name> --log-origin <origin> --log-vkey <vkey>
                     [--log-origin … --log-vkey …] [--host 127.0.0.1] [--port 0]`;
@@ -14,26 +10,21 @@ const USAGE = `usage: node main.ts --data-dir <folder> --name <name> --log-origi
 /** A witness as a process of its own: prints one JSON line when it listens, ends with its parent. */
 async function main(): Promise<void> {
   const options = readOptions();
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-  const key = await keyFromFile(join(options.dataDir, 'witness.key'));
-  const store = sqliteWitnessStore(join(options.dataDir, 'witness.db'));
-  const signer = cosigner(options.name, key, () => Math.floor(Date.now() / 1000));
-  const server = witnessServer(createWitness({ store, signer, logs: options.logs }));
+  const witness = await runWitness(options);
 
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
-    await server.close();
-    store.close();
+    await witness.close();
     process.exit(0);
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   endWithParent(stop);
-
-  const url = await server.listen({ host: options.host, port: options.port });
-  process.stdout.write(`${JSON.stringify({ url, name: signer.name, vkey: signer.vkey })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ url: witness.url, name: options.name, vkey: witness.vkeys[0] })}\n`,
+  );
 }
 
 function readOptions() {
@@ -59,7 +50,14 @@ function readOptions() {
       next: USAGE,
     });
   }
-  return { dataDir, name, host, port, logs: origins.map((origin, i) => ({ origin, vkey: vkeys[i]! })) };
+  return {
+    dataDir,
+    name,
+    host,
+    port,
+    postQuantum: false,
+    logs: origins.map((origin, i) => ({ origin, vkey: vkeys[i]! })),
+  };
 }
 
 /**

@@ -1,16 +1,24 @@
 /** Shows a log with three real witness processes: one down, all down, killed, restarted; and that they end. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  base64Encode,
   ed25519NoteSigner,
   ed25519Signer,
+  formatCheckpoint,
+  leafHash,
+  merkleRoot,
   openNote,
   parseCheckpoint,
+  parseNote,
   parseVkey,
+  proveConsistency,
+  signNote,
   utf8,
   verifyConsistency,
 } from '@assay/core';
@@ -19,7 +27,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keyFromFile } from './key-file.ts';
 import { spawnWitness, type WitnessProcess } from './spawn.ts';
 
+const KILLS = process.env.ASSAY_LONG ? 100 : 10;
 const ORIGIN = 'process.test/log';
+const originHash = createHash('sha256').update(ORIGIN).digest('hex');
 const folder = mkdtempSync(join(tmpdir(), 'assay-witnesses-'));
 const signer = ed25519NoteSigner(ORIGIN, await ed25519Signer(new Uint8Array(32).fill(9)));
 const logs = [{ origin: ORIGIN, vkey: signer.vkey }];
@@ -96,6 +106,62 @@ test('three witnesses, one killed, a quorum of two, and catching up', { timeout:
   expect(published).toEqual([300, 350, 750]);
   await ledger.close();
   checkpoints.close();
+});
+
+test(`killed ${KILLS} times among many requests, it never cosigns two histories and never goes back`, {
+  timeout: 300_000,
+}, async () => {
+  const data = join(folder, 'killed');
+  // Two histories that part after entry 5, and a crowd that asks for both.
+  const histories = [0, 1].map((fork) =>
+    Array.from({ length: 400 }, (_, i) => leafHash(utf8(i < 5 ? `entry ${i}` : `entry ${i} ${fork}`))),
+  );
+  const reader = (fork: number) => async (level: number, index: number) =>
+    merkleRoot(histories[fork]!.slice(index * 2 ** level, (index + 1) * 2 ** level));
+  const body = async (fork: number, oldSize: number, size: number) => {
+    const root = merkleRoot(histories[fork]!.slice(0, size));
+    const path = await proveConsistency(oldSize, size, reader(fork));
+    const note = await signNote(formatCheckpoint({ origin: ORIGIN, size, root }), [signer]);
+    return `old ${oldSize}\n${path.map((hash) => `${base64Encode(hash)}\n`).join('')}\n${note}`;
+  };
+  /** By size, which history the witness vouched for. */
+  const cosigned = new Map<number, number>();
+  let largest = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const witness = await spawnWitness({ dataDir: data, name: 'process.test/killed', logs });
+    const post = (text: string) => fetch(`${witness.url}/add-checkpoint`, { method: 'POST', body: text });
+    // What it said before it was killed, it remembers.
+    const seen = await fetch(`${witness.url}/${originHash}/checkpoint`);
+    const known = seen.ok ? parseCheckpoint(parseNote(await seen.text()).text).size : 0;
+    expect(known).toBeGreaterThanOrEqual(largest);
+    let left = 16 + ((kill * 7) % 40);
+    const crowd = Array.from({ length: 8 }, async (_, i) => {
+      const fork = i % 2;
+      for (let oldSize = known, step = 1; oldSize < 400; step++) {
+        const size = Math.min(oldSize + (step % 2), 400);
+        const answer = await post(await body(fork, oldSize, size));
+        if (--left === 0) process.kill(witness.pid, 'SIGKILL');
+        const text = await answer.text();
+        if (answer.status === 422) return;
+        if (answer.status === 409) {
+          oldSize = Number(text);
+          continue;
+        }
+        expect(answer.status).toBe(200);
+        if (size > 5) expect(cosigned.get(size) ?? fork, `size ${size}`).toBe(fork);
+        cosigned.set(size, fork);
+        largest = Math.max(largest, size);
+        oldSize = size;
+      }
+    });
+    const ends = await Promise.allSettled(crowd);
+    // Only the kill may end them.
+    for (const end of ends)
+      if (end.status === 'rejected') expect(String(end.reason)).toMatch(/fetch failed|terminated/);
+    if (left > 0) process.kill(witness.pid, 'SIGKILL');
+    await witness.exited;
+  }
+  expect(largest).toBeGreaterThan(5);
 });
 
 test('a witness makes its key once, for its owner alone', async () => {

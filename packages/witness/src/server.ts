@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Witness } from './witness.ts';
 
 /** 63 proof lines and a checkpoint with a few dozen post-quantum signatures fit. */
@@ -11,29 +11,32 @@ const BYTES = 'application/octet-stream';
  * The caller listens and closes.
  */
 export function witnessServer(witness: Witness): FastifyInstance {
-  const server = fastify({
-    bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    forceCloseConnections: true,
-  });
-  // The protocol names no content type for requests: the body is bytes, whatever the client calls it.
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser(BYTES, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  server.addHook('onRequest', async (request) => {
-    request.headers['content-type'] = BYTES;
-  });
-
-  server.post('/add-checkpoint', async (request, reply) => {
-    const answer = await witness.addCheckpoint((request.body as Buffer | undefined) ?? new Uint8Array());
-    return reply.code(answer.status).type(answer.contentType).send(answer.body);
-  });
-
+  const server = submissionServer(witness);
   server.get<{ Params: { originHash: string } }>('/:originHash/checkpoint', async (request, reply) => {
     const note = witness.checkpoint(request.params.originHash);
     reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache');
     return note === null
       ? reply.code(404).send('no checkpoint of this log was cosigned\n')
       : reply.send(note);
+  });
+  return server;
+}
+
+/** A server that takes checkpoints. */
+export function submissionServer(
+  { addCheckpoint }: Pick<Witness, 'addCheckpoint'>,
+  requestTimeout = REQUEST_TIMEOUT_MS,
+): FastifyInstance {
+  const server = fastify({ bodyLimit: MAX_BODY_BYTES, requestTimeout, forceCloseConnections: true });
+  // The protocol names no content type for requests: the body is bytes, whatever the client calls it.
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(BYTES, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  const asBytes = async (request: FastifyRequest) => {
+    request.headers['content-type'] = BYTES;
+  };
+  server.post('/add-checkpoint', { onRequest: asBytes }, async (request, reply) => {
+    const answer = await addCheckpoint((request.body as Buffer | undefined) ?? new Uint8Array());
+    return reply.code(answer.status).type(answer.contentType).send(answer.body);
   });
   return server;
 }

@@ -13,6 +13,8 @@ import {
   formatCheckpoint,
   leafHash,
   merkleRoot,
+  mlDsaCosigner,
+  mlDsaSigner,
   type NoteSigner,
   openNote,
   parseVkey,
@@ -58,8 +60,6 @@ let files = 0;
 beforeAll(async () => {
   // One server for all: each test gets a witness without memory behind it.
   server = witnessServer({
-    name: signer.name,
-    vkey: signer.vkey,
     addCheckpoint: (bytes) => witness.addCheckpoint(bytes),
     checkpoint: (hash) => witness.checkpoint(hash),
   });
@@ -72,7 +72,7 @@ beforeEach(() => {
     { origin: ORIGIN, vkey: logKey.vkey },
     { origin: ORIGIN, vkey: secondLogKey.vkey },
   ];
-  witness = createWitness({ store, signer, logs });
+  witness = createWitness({ store, signers: [signer], logs });
 });
 afterAll(async () => {
   await server.close();
@@ -275,6 +275,47 @@ describe('monitoring', () => {
   });
 });
 
+test('a second key adds a second line, and both are in the monitored checkpoint', async () => {
+  const both = [signer, mlDsaCosigner(signer.name, await mlDsaSigner(seed(4)), () => NOW)];
+  witness = createWitness({ store, signers: both, logs: [{ origin: ORIGIN, vkey: logKey.vkey }] });
+  const answer = await post(await growth(0, 5));
+  const verifiers = both.map(({ vkey }) => parseVkey(vkey));
+  for (const note of [(await signed(5)) + answer.text, await (await monitored()).text()]) {
+    const { signatures } = await openNote(note, verifiers);
+    expect(signatures.map((by) => [by.verifier.algorithm, by.timestamp])).toEqual([
+      ['cosignature/v1', NOW],
+      ['subtree/v1', NOW],
+    ]);
+  }
+  // One of each key, however often it is asked.
+  await post(await growth(5, 5));
+  expect((await (await monitored()).text()).match(/^— /gm)).toHaveLength(3);
+});
+
+test('a clock that is set back or ahead changes the times of cosignatures, not the order of sizes', async () => {
+  let now = NOW;
+  const drifting = cosigner(signer.name, await ed25519Signer(seed(4)), () => now);
+  witness = createWitness({ store, signers: [drifting], logs: [{ origin: ORIGIN, vkey: logKey.vkey }] });
+  const times: number[] = [];
+  let oldSize = 0;
+  for (const [size, shift] of [
+    [5, 0],
+    [9, 600],
+    [20, -600],
+    [30, -86_400],
+  ] as const) {
+    now = NOW + shift;
+    const answer = await post(await growth(oldSize, size));
+    times.push(
+      (await openNote((await signed(size)) + answer.text, [parseVkey(signer.vkey)])).signatures[0]!
+        .timestamp!,
+    );
+    expect(await post(await growth(0, 5))).toMatchObject({ status: 409, text: `${size}\n` });
+    oldSize = size;
+  }
+  expect(times).toEqual([NOW, NOW + 600, NOW - 600, NOW - 86_400]);
+});
+
 describe('requests at the same time', () => {
   test('of many from one size exactly those for one checkpoint win, and the size never goes back', async () => {
     await post(await growth(0, 5));
@@ -326,7 +367,11 @@ describe('storage', () => {
     await post(await growth(0, 5));
     const path = join(folder, `${files - 1}.db`);
     const reopened = sqliteWitnessStore(path);
-    const second = createWitness({ store: reopened, signer, logs: [{ origin: ORIGIN, vkey: logKey.vkey }] });
+    const second = createWitness({
+      store: reopened,
+      signers: [signer],
+      logs: [{ origin: ORIGIN, vkey: logKey.vkey }],
+    });
     expect(await second.addCheckpoint(utf8(await growth(0, 9)))).toMatchObject({ status: 409, body: '5\n' });
     reopened.close();
   });
@@ -340,7 +385,11 @@ describe('storage', () => {
           throw new Error('disk full');
         },
       };
-      witness = createWitness({ store: failing, signer, logs: [{ origin: ORIGIN, vkey: logKey.vkey }] });
+      witness = createWitness({
+        store: failing,
+        signers: [signer],
+        logs: [{ origin: ORIGIN, vkey: logKey.vkey }],
+      });
       const answer = await post(await growth(0, 5));
       expect(answer.status).toBe(500);
       expect(answer.text).not.toContain('—');

@@ -3,6 +3,7 @@ import {
   AssayError,
   base64Decode,
   bytesEqual,
+  bytesToHex,
   type Checkpoint,
   EMPTY_ROOT,
   fromUtf8,
@@ -11,6 +12,7 @@ import {
   openNote,
   parseCheckpoint,
   parseNote,
+  parseSignatureLine,
   parseVkey,
   signatureLine,
   verifyConsistency,
@@ -32,8 +34,6 @@ export interface WitnessAnswer {
 
 /** An independent observer of logs (C2SP tlog-witness). */
 export interface Witness {
-  readonly name: string;
-  readonly vkey: string;
   /** Answers an add-checkpoint request. What a 200 says is stored before it is said. */
   addCheckpoint(body: Uint8Array): Promise<WitnessAnswer>;
   /** The latest cosigned checkpoint of the log whose origin has this SHA-256 in hexadecimal, or null. */
@@ -47,16 +47,19 @@ const MAX_PROOF_LINES = 63;
  * A witness: it cosigns a checkpoint only if it extends the last one that it cosigned for that log, so that
  * nobody can show two histories to two readers.
  *
- * @param options.signer a cosignature/v1 key, used for nothing else.
+ * @param options.signers cosignature keys, used for nothing else; each adds a line to the answer. A mirror has none
+ * here: it only remembers what it has to copy.
+ * @param options.cosigners keys of others, whose cosignatures are kept with the checkpoint.
  * @example
- * createWitness({ store, signer: cosigner(name, key, nowSeconds), logs: [{ origin, vkey }] });
+ * createWitness({ store, signers: [cosigner(name, key, nowSeconds)], logs: [{ origin, vkey }] });
  */
 export function createWitness(options: {
   store: WitnessStore;
-  signer: NoteSigner;
+  signers: readonly NoteSigner[];
   logs: readonly WatchedLog[];
+  cosigners?: readonly NoteVerifier[];
 }): Witness {
-  const { store, signer } = options;
+  const { store, signers, cosigners = [] } = options;
   const keys = new Map<string, NoteVerifier[]>();
   const origins = new Map<string, string>();
   for (const { origin, vkey } of options.logs) {
@@ -71,9 +74,11 @@ export function createWitness(options: {
 
     const verifiers = keys.get(origin);
     if (!verifiers) throw new Refusal(404, `no log ${origin} is watched here`);
-    const { text, signatures } = await openNote(request.note, verifiers).catch((error) => {
+    const { text, signatures } = await openNote(request.note, [...verifiers, ...cosigners]).catch((error) => {
       throw new Refusal(403, error.message);
     });
+    if (!signatures.some((by) => verifiers.includes(by.verifier)))
+      throw new Refusal(403, `no key of ${origin} that is trusted here signed the checkpoint`);
     if (request.oldSize > size)
       throw new Refusal(400, `the old size ${request.oldSize} is above the size ${size}`);
 
@@ -82,16 +87,16 @@ export function createWitness(options: {
     checkConsistency(request, latest);
 
     // Signed before it is stored, but given out only after: a crash between the two costs one cosignature.
-    const cosignature = signatureLine(signer, await signer.sign(text));
-    const logLines = signatures.map(({ line }) => `${line}\n`).join('');
-    const next = { size, root, note: `${text}\n${logLines}${cosignature}` };
+    const own = await cosign(text, signers);
+    const known = latest && parseNote(latest.note);
+    const before = known?.text === text ? known.signatures.map(({ line }) => `${line}\n`) : [];
+    const lines = signatures.map(({ line }) => `${line}\n`);
+    const next = { size, root, note: noteOf(text, [...before, ...lines, ...own]) };
     if (!store.advance(origin, latest, next)) return conflict(store.latest(origin));
-    return { status: 200, contentType: 'text/plain; charset=utf-8', body: cosignature };
+    return { status: 200, contentType: 'text/plain; charset=utf-8', body: own.join('') };
   }
 
   return {
-    name: signer.name,
-    vkey: signer.vkey,
     async addCheckpoint(body) {
       try {
         return await addCheckpoint(body);
@@ -105,6 +110,21 @@ export function createWitness(options: {
       return origin === undefined ? null : (store.latest(origin)?.note ?? null);
     },
   };
+}
+
+/** Signature lines of some keys on a checkpoint. */
+export function cosign(text: string, signers: readonly NoteSigner[]): Promise<string[]> {
+  return Promise.all(signers.map(async (signer) => signatureLine(signer, await signer.sign(text))));
+}
+
+/** A note with some signature lines; of those by one key the last one counts. */
+export function noteOf(text: string, lines: readonly string[]): string {
+  const byKey = new Map<string, string>();
+  for (const line of lines) {
+    const { name, keyId } = parseSignatureLine(line.slice(0, -1));
+    byKey.set(`${name} ${bytesToHex(keyId)}`, line);
+  }
+  return `${text}\n${[...byKey.values()].join('')}`;
 }
 
 /** Why a request is not cosigned. */
