@@ -19,6 +19,7 @@ export { type MonitorStore, sqliteMonitorStore } from './monitor-store.ts';
 export { postgresCheckpointStore } from './postgres-checkpoints.ts';
 export { type ProvenTiles, provenTiles, type TileProblem } from './proven-tiles.ts';
 export type { PublishLimits } from './publisher.ts';
+export { type RowRoots, rowRoots } from './row-roots.ts';
 export { type S3Bucket, type S3TileStore, s3TileStore } from './s3-tiles.ts';
 export type { SequencerLimits } from './sequencer.ts';
 export { type ServedFile, servedLog } from './served-log.ts';
