@@ -1,6 +1,16 @@
 /** Shows how a log talks to witnesses: it asks as the protocol says and believes nothing that is not signed. */
 
-import { cosigner, ed25519NoteSigner, ed25519Signer, openNote, parseVkey } from '@assay/core';
+import {
+  cosigner,
+  ed25519NoteSigner,
+  ed25519Signer,
+  mlDsaCosigner,
+  mlDsaSigner,
+  openNote,
+  parseNote,
+  parseVkey,
+  signatureLine,
+} from '@assay/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ORIGIN } from './log.fixture.ts';
 import { type ScriptedAnswer, scriptedWitness } from './scripted-witness.fixture.ts';
@@ -40,6 +50,25 @@ test('a cosignature is asked for, verified and given back', async () => {
   const opened = await openNote(checkpoint.note + line, [client.verifier, parseVkey(log.vkey)]);
   expect(opened.signatures.map(({ name }) => name)).toEqual([ORIGIN, 'witness.test/w1']);
   expect(client.state()).toMatchObject({ state: 'ok', size: 5, lastError: null, retryAtMs: 0 });
+});
+
+test('a post-quantum cosignature, among others, is found and verified; a plain key is no witness', async () => {
+  const quantum = mlDsaCosigner(
+    'witness.test/w1',
+    await mlDsaSigner(new Uint8Array(32).fill(8)),
+    () => 1_700_000_000,
+  );
+  witness.answer = async (request) => {
+    const { text } = parseNote(request.note);
+    const both = [witness.signer, quantum].map(async (by) => signatureLine(by, await by.sign(text)));
+    return { status: 200, body: (await Promise.all(both)).join('') };
+  };
+  const client = witnessClient({ url: witness.url, vkey: quantum.vkey });
+  const checkpoint = await checkpointOf(5);
+  const line = await client.cosign(checkpoint, async () => []);
+  const { signatures } = await openNote(checkpoint.note + line, [parseVkey(quantum.vkey)]);
+  expect(signatures.map(({ verifier }) => verifier.algorithm)).toEqual(['subtree/v1']);
+  expect(() => witnessClient({ url: witness.url, vkey: log.vkey })).toThrow('expected a cosignature key');
 });
 
 test('how long a cosignature took, and when it came, is that of the latest one', async () => {

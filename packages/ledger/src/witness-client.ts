@@ -52,7 +52,7 @@ const MAX_ATTEMPTS = 3;
  * A witness behind HTTP.
  *
  * @param options.url submission prefix, without `/add-checkpoint`.
- * @param options.vkey its verifier key, type cosignature/v1: what it says without it counts for nothing.
+ * @param options.vkey its verifier key, Ed25519 (0x04) or ML-DSA-44 (0x06): what it says without it counts for nothing.
  * @example
  * witnessClient({ url: 'http://127.0.0.1:4701', vkey });
  */
@@ -70,10 +70,10 @@ export function witnessClient(options: {
   const url = options.url.replace(/\/+$/, '');
   const post = options.fetch ?? fetch;
   const verifier = parseVkey(options.vkey);
-  if (verifier.algorithm !== 'cosignature/v1') {
+  if (verifier.algorithm === 'ed25519') {
     throw new AssayError(
       'KEY_INVALID',
-      `expected a witness key of type cosignature/v1, got ${verifier.algorithm}`,
+      'expected a cosignature key (type 0x04 or 0x06), got a plain Ed25519 key (0x01)',
       {
         next: 'use the verifier key that the witness prints when it starts',
       },
