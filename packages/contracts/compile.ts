@@ -1,10 +1,10 @@
 /**
- * Compiles the contracts and writes `src/artifacts.ts`. Run it after changing a contract: `node compile.ts`, then
- * `npm run format`.
+ * Compiles the contracts and writes `src/artifacts.ts`. Run it after changing a contract: `node compile.ts`.
  * The node never compiles; a test checks that the artifacts belong to the sources.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import solc from 'solc';
 
 export interface Artifact {
@@ -15,7 +15,7 @@ export interface Artifact {
 
 const FOLDER = new URL('./solidity/', import.meta.url);
 
-/** Compiles every contract in `solidity/`; the settings are those of foundry.toml. */
+/** Compiles the contracts in `solidity/` that can be deployed; the settings are those of foundry.toml. */
 export function compileAll(): { compiler: string; contracts: Record<string, Artifact> } {
   const files = readdirSync(FOLDER)
     .filter((file) => file.endsWith('.sol'))
@@ -30,12 +30,13 @@ export function compileAll(): { compiler: string; contracts: Record<string, Arti
         sources,
         settings: {
           optimizer: { enabled: true, runs: 1000 },
-          evmVersion: 'cancun',
+          evmVersion: 'prague',
           // No metadata hash: the bytecode depends on the code alone, so CREATE2 gives one address everywhere.
           metadata: { bytecodeHash: 'none', appendCBOR: false },
           outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
         },
       }),
+      { import: importFromPackage },
     ),
   );
   const errors = (output.errors ?? []).filter(({ severity }: { severity: string }) => severity === 'error');
@@ -44,20 +45,33 @@ export function compileAll(): { compiler: string; contracts: Record<string, Arti
   const contracts: Record<string, Artifact> = {};
   for (const file of files) {
     const name = file.replace('.sol', '');
-    const { abi, evm } = output.contracts[file][name];
+    const compiled = output.contracts[file]?.[name];
+    // Interfaces and libraries of internal functions have no code of their own.
+    const callable = compiled?.abi.some(({ type }: { type: string }) => type === 'function');
+    if (!callable || compiled.evm.bytecode.object === '') continue;
     contracts[name] = {
-      abi,
-      bytecode: `0x${evm.bytecode.object}`,
+      abi: compiled.abi,
+      bytecode: `0x${compiled.evm.bytecode.object}`,
       sourceSha256: createHash('sha256').update(sources[file]!.content).digest('hex'),
     };
   }
   return { compiler: solc.version(), contracts };
 }
 
+function importFromPackage(path: string): { contents: string } | { error: string } {
+  try {
+    return { contents: readFileSync(createRequire(import.meta.url).resolve(path), 'utf8') };
+  } catch {
+    return { error: `${path} is in no installed package` };
+  }
+}
+
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const { compiler, contracts } = compileAll();
   const members = Object.entries(contracts).map(
-    ([name, artifact]) => `export const ${name} = ${JSON.stringify(artifact, null, 2)} as const;\n`,
+    ([name, { abi, bytecode, sourceSha256 }]) =>
+      `export const ${name} = {\n  abi: [\n${abi.map((item) => `    ${JSON.stringify(item)},\n`).join('')}  ],\n` +
+      `  bytecode: '${bytecode}',\n  sourceSha256: '${sourceSha256}',\n} as const;\n`,
   );
   const head = `/** Written by \`node compile.ts\`; not to be edited. */\n\nexport const compiler = '${compiler}';\n\n`;
   writeFileSync(new URL('./src/artifacts.ts', import.meta.url), head + members.join('\n'));

@@ -16,8 +16,8 @@ if (!forge) console.warn(`skipped: there is no forge binary for ${platform()}-${
 test.skipIf(!forge)(
   'unit, fuzz and invariant tests pass in forge',
   () => {
-    const root = fileURLToPath(new URL('..', import.meta.url));
-    const run = spawnSync(forge!, ['test', '--root', root], { encoding: 'utf8', cwd: root });
+    const root = fileURLToPath(new URL('../../..', import.meta.url));
+    const run = spawnSync(forge!, ['test'], { encoding: 'utf8', cwd: root });
     expect(run.status, run.stdout + run.stderr).toBe(0);
     expect(run.stdout).toMatch(/[1-9]\d* tests? passed, 0 failed/);
   },
