@@ -20,6 +20,9 @@ export const PROMISED = {
 /** Commits whose publication is remembered. */
 const MEASURED = 1_000;
 const GROWTH_POINTS = 120;
+const COUNTED_TOGETHER_MS = 1_000;
+/** A look that seems to lie so far ahead was noted by another clock. */
+const CLOCK_SET_BACK_MS = 5_000;
 
 type Promised = LogHealth['serviceLevel'][number];
 
@@ -57,14 +60,48 @@ export class PublicationMeter {
   }
 }
 
+/**
+ * Public sizes that somebody has not covered yet, and since when they wait. A log that grows all the time has a
+ * fresh newest checkpoint, so only the oldest one that waits says how late somebody is. Its clock is never set back.
+ */
+export class Backlog {
+  readonly #waiting: { size: number; sinceMs: number }[] = [];
+  #newest = { size: 0, sinceMs: 0 };
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  published(size: number): void {
+    if (size <= this.#newest.size) return;
+    const nowMs = this.#nowMs();
+    const full = this.#waiting.length === MEASURED;
+    if (full || (this.#waiting.length > 0 && nowMs - this.#newest.sinceMs < COUNTED_TOGETHER_MS))
+      // It counts as having waited since the one before it: a little too long rather than too short.
+      this.#newest.size = size;
+    else {
+      this.#newest = { size, sinceMs: nowMs };
+      this.#waiting.push({ size, sinceMs: nowMs });
+    }
+  }
+
+  /** How long the oldest public size above `covered` has waited, in milliseconds; 0 when there is none. */
+  waitsMs(covered: number): number {
+    while (this.#waiting.length > 0 && this.#waiting[0]!.size <= covered) this.#waiting.shift();
+    const oldest = this.#waiting[0] ?? (this.#newest.size > covered ? this.#newest : null);
+    return oldest ? this.#nowMs() - oldest.sinceMs : 0;
+  }
+}
+
 /** What `/v1/log/health` says. */
 export function healthOf(
   identity: NodeIdentity,
   parts: RunningParts,
-  own: { meter: PublicationMeter; monitor: MonitorStatus },
+  own: { meter: PublicationMeter; unread: Backlog; unanchored: Backlog; monitor: MonitorStatus },
 ): LogHealth {
   const { catalogue, ledger, anchors } = parts;
-  const { meter, monitor } = own;
+  const { meter, unread, unanchored, monitor } = own;
   const published = ledger.published();
   const publishedAt = parts.publishedAt();
   return {
@@ -110,47 +147,63 @@ export function healthOf(
         transaction,
         at: anchoredAt,
       })),
-    serviceLevel: [meter.report(), readSoon(parts, monitor), anchoredSoon(identity, parts)],
+    serviceLevel: [
+      meter.report(),
+      readSoon(parts, monitor, unread),
+      anchoredSoon(identity, parts, unanchored),
+    ],
   };
 }
 
-function readSoon({ publishedAt, ledger }: RunningParts, monitor: MonitorStatus): Promised {
+function readSoon({ ledger }: RunningParts, monitor: MonitorStatus, unread: Backlog): Promised {
   const size = ledger.published()?.size ?? 0;
-  const behind = size - monitor.verifiedSize;
-  const sinceMs = Date.now() - Date.parse(publishedAt() ?? '');
-  const lookedMs = monitor.lastPollAtMs === null ? Number.NaN : Date.now() - monitor.lastPollAtMs;
+  const lookedMs = monitor.lastPollAtMs === null ? null : Date.now() - monitor.lastPollAtMs;
+  const waitsMs = unread.waitsMs(monitor.verifiedSize);
+  const [status, measured] = ((): [Promised['status'], string] => {
+    const read = `${monitor.verifiedSize} of ${size} entries`;
+    if (monitor.incidents.length > 0)
+      return ['fail', `${read}; incidents found: ${monitor.incidents.length}`];
+    if (waitsMs > PROMISED.readWithinMs)
+      return ['fail', `${read}; the next one has waited ${seconds(waitsMs)}${because(monitor.lastError)}`];
+    if (lookedMs === null) return ['unknown', `it has not looked yet${because(monitor.lastError)}`];
+    if (lookedMs > PROMISED.readWithinMs)
+      return ['fail', `${read}; it last looked ${seconds(lookedMs)} ago${because(monitor.lastError)}`];
+    if (lookedMs < -CLOCK_SET_BACK_MS) return ['unknown', 'the clock was set back since it last looked'];
+    if (monitor.lastError !== null) return ['unknown', `${read}${because(monitor.lastError)}`];
+    if (size === 0) return ['unknown', 'no entry is public yet'];
+    return ['pass', `${read}, looked ${seconds(Math.max(0, lookedMs))} ago`];
+  })();
   return {
     name: 'The monitor has read every public entry',
     promised: `within ${seconds(PROMISED.readWithinMs)}`,
-    measured:
-      monitor.lastPollAtMs === null
-        ? 'it has not looked yet'
-        : `${monitor.verifiedSize} of ${size} entries, looked ${seconds(lookedMs)} ago`,
-    status:
-      monitor.lastPollAtMs === null
-        ? 'unknown'
-        : lookedMs > PROMISED.readWithinMs || (behind > 0 && sinceMs > PROMISED.readWithinMs)
-          ? 'fail'
-          : 'pass',
+    measured,
+    status,
   };
 }
 
-function anchoredSoon({ chain }: NodeIdentity, { anchors, ledger, publishedAt }: RunningParts): Promised {
+function anchoredSoon(
+  { chain }: NodeIdentity,
+  { anchors, ledger }: RunningParts,
+  unanchored: Backlog,
+): Promised {
   const size = ledger.published()?.size ?? 0;
   const newest = chain && anchors.list(ledger.origin).at(-1);
-  const waitsMs =
-    newest && newest.size >= size ? 0 : Date.now() - Date.parse(newest?.anchoredAt ?? publishedAt() ?? '');
+  const waitsMs = unanchored.waitsMs(newest?.size ?? 0);
+  const late = waitsMs > PROMISED.anchoredWithinMs;
   return {
     name: 'The public checkpoint is on a chain',
     promised: `within ${seconds(PROMISED.anchoredWithinMs)}`,
     measured: !chain
       ? 'no chain is used'
-      : newest
-        ? `size ${newest.size} of ${size} in block ${newest.proof.blockNumber}`
-        : 'nothing is anchored yet',
-    status:
-      !chain || Number.isNaN(waitsMs) ? 'unknown' : waitsMs <= PROMISED.anchoredWithinMs ? 'pass' : 'fail',
+      : `${newest ? `size ${newest.size} of ${size} in block ${newest.proof.blockNumber}` : 'nothing is anchored yet'}${
+          late ? `; the next has waited ${seconds(waitsMs)}` : ''
+        }`,
+    status: !chain ? 'unknown' : late ? 'fail' : newest ? 'pass' : 'unknown',
   };
+}
+
+function because(error: string | null): string {
+  return error === null ? '' : `: ${error}`;
 }
 
 function seconds(ms: number): string {

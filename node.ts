@@ -30,7 +30,7 @@ import {
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
-import { healthOf, PublicationMeter } from './node-health.ts';
+import { Backlog, healthOf, PublicationMeter } from './node-health.ts';
 import {
   logPolicyOf,
   type NodeIdentity,
@@ -157,8 +157,10 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
 
   let publishedAt: string | null = null;
   const meter = new PublicationMeter();
+  const unread = new Backlog();
+  const unanchored = new Backlog();
   const onPublished = (checkpoint: SignedCheckpoint) => {
-    meter.published(checkpoint.size);
+    for (const follower of [meter, unread, unanchored]) follower.published(checkpoint.size);
     publishedAt = now();
     // Without room for it the checkpoint is public all the same; bundles are built on a later one.
     tolerant('the checkpoint could not be kept', () => {
@@ -248,7 +250,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       return () => listeners.delete(listener);
     },
     tiles,
-    health: () => healthOf(identity, parts, { meter, monitor: monitor.status() }),
+    health: () => healthOf(identity, parts, { meter, unread, unanchored, monitor: monitor.status() }),
     evidence: (name) => readIfThere(join(layout.monitor, 'evidence', name)),
     logPolicy: (url) => logPolicyOf(identity, url),
     lookup: (query) => index.lookup(query),

@@ -14,16 +14,15 @@ export function HealthPage() {
   useTitle('Log health');
   const { data: health, dataUpdatedAt, isError } = useHealth();
   const nowMs = useNow();
+  const old = isError || (health !== undefined && Math.abs(nowMs - dataUpdatedAt) > STALE_AFTER_MS);
   return (
     <div className="grid min-w-0 grid-cols-1 gap-6">
       <div>
         <h1 className="text-2xl font-semibold tracking-tight">Log health</h1>
         {health && <p className="hash mt-1 text-soft [overflow-wrap:anywhere]">{health.log.origin}</p>}
       </div>
-      {(isError || (health && nowMs - dataUpdatedAt > STALE_AFTER_MS)) && (
-        <Stale since={health ? new Date(dataUpdatedAt).toISOString() : null} nowMs={nowMs} />
-      )}
-      {health && <Health health={health} nowMs={nowMs} />}
+      {old && <Stale since={health ? new Date(dataUpdatedAt).toISOString() : null} nowMs={nowMs} />}
+      {health && <Health health={old ? nothingKnown(health) : health} nowMs={nowMs} />}
       {!health && !isError && <p className="sheet p-5 text-soft">Asking the node…</p>}
     </div>
   );
@@ -38,10 +37,19 @@ function Health({ health, nowMs }: { health: LogHealth; nowMs: number }) {
         <Witnesses health={health} nowMs={nowMs} />
         <Monitor health={health} nowMs={nowMs} />
       </div>
-      <Incidents incidents={health.incidents} verified={health.monitor.verifiedSize} />
+      <Incidents incidents={health.incidents} monitor={health.monitor} />
       <Anchors anchors={health.anchors} nowMs={nowMs} />
     </>
   );
+}
+
+/** The figures of an old answer stand as they were; its judgements do not. */
+function nothingKnown(health: LogHealth): LogHealth {
+  return {
+    ...health,
+    witnesses: health.witnesses.map((witness) => ({ ...witness, state: 'unknown' })),
+    serviceLevel: health.serviceLevel.map((promise) => ({ ...promise, status: 'unknown' })),
+  };
 }
 
 function Stale({ since, nowMs }: { since: string | null; nowMs: number }) {
@@ -102,7 +110,7 @@ function ServiceLevel({ promises }: { promises: LogHealth['serviceLevel'] }) {
 const WITNESS: Record<LogHealth['witnesses'][number]['state'], { status: Status; word: string }> = {
   ok: { status: 'pass', word: 'agrees' },
   behind: { status: 'unknown', word: 'behind' },
-  unknown: { status: 'unknown', word: 'not asked yet' },
+  unknown: { status: 'unknown', word: 'not known' },
   unreachable: { status: 'fail', word: 'does not answer' },
   refusing: { status: 'fail', word: 'refuses' },
 };
@@ -163,14 +171,16 @@ function Monitor({ health: { monitor }, nowMs }: { health: LogHealth; nowMs: num
   );
 }
 
-function Incidents({ incidents, verified }: { incidents: LogHealth['incidents']; verified: number }) {
+function Incidents({ incidents, monitor }: Pick<LogHealth, 'incidents' | 'monitor'>) {
   return (
     <Sheet title="Incidents">
       {incidents.length === 0 ? (
         <p className="px-5 py-4 text-soft">
-          {verified === 0
+          {monitor.verifiedSize === 0
             ? 'Nothing was checked yet, so nothing can be said.'
-            : `None was found in the ${count(verified)} entries that were checked.`}
+            : `None was found in the ${count(monitor.verifiedSize)} entries that were checked${
+                monitor.lastError ? `, but the monitor could not go on: ${monitor.lastError}` : '.'
+              }`}
         </p>
       ) : (
         <ul>
