@@ -102,7 +102,7 @@ contract VerdictCourt is AccessManaged, EIP712, Pausable {
     struct Final {
         uint8 decision;
         uint8 level;
-        uint48 at;
+        uint48 finalAt;
     }
 
     /// @notice Appeals that a case can see.
@@ -395,7 +395,7 @@ contract VerdictCourt is AccessManaged, EIP712, Pausable {
         returns (uint8 decision, uint8 level, uint48 finalAt)
     {
         Final storage final_ = finals[contractDigest][subject];
-        return (final_.decision, final_.level, final_.at);
+        return (final_.decision, final_.level, final_.finalAt);
     }
 
     /// @notice The appeals of a case; those that were not made are zero.
@@ -502,7 +502,7 @@ contract VerdictCourt is AccessManaged, EIP712, Pausable {
     {
         Final storage final_ = finals[contractDigest][verdict.subject];
         if (final_.decision != 0) return false;
-        (final_.decision, final_.level, final_.at) = (decision, level, uint48(block.timestamp));
+        (final_.decision, final_.level, final_.finalAt) = (decision, level, uint48(block.timestamp));
         emit VerdictFinal(contractDigest, verdict.subject, decision, level, verdict.providerId);
         return true;
     }
