@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 import solc from 'solc';
 
 export interface Artifact {
@@ -14,15 +15,21 @@ export interface Artifact {
 }
 
 const FOLDER = new URL('./solidity/', import.meta.url);
+/** OpenZeppelin's, deployed as they are. */
+const FROM_PACKAGES = [
+  '@openzeppelin/contracts/access/manager/AccessManager.sol',
+  '@openzeppelin/contracts/governance/TimelockController.sol',
+];
 
 /** Compiles the contracts in `solidity/` that can be deployed; the settings are those of foundry.toml. */
 export function compileAll(): { compiler: string; contracts: Record<string, Artifact> } {
   const files = readdirSync(FOLDER)
     .filter((file) => file.endsWith('.sol'))
     .sort();
-  const sources = Object.fromEntries(
-    files.map((file) => [file, { content: readFileSync(new URL(file, FOLDER), 'utf8') }]),
-  );
+  const sources = Object.fromEntries([
+    ...files.map((file) => [file, { content: readFileSync(new URL(file, FOLDER), 'utf8') }]),
+    ...FROM_PACKAGES.map((path) => [path, { content: readFileSync(packageFile(path), 'utf8') }]),
+  ]);
   const output = JSON.parse(
     solc.compile(
       JSON.stringify({
@@ -43,8 +50,8 @@ export function compileAll(): { compiler: string; contracts: Record<string, Arti
   if (errors.length > 0)
     throw new Error(errors.map((error: { formattedMessage: string }) => error.formattedMessage).join('\n'));
   const contracts: Record<string, Artifact> = {};
-  for (const file of files) {
-    const name = file.replace('.sol', '');
+  for (const file of Object.keys(sources)) {
+    const name = basename(file, '.sol');
     const compiled = output.contracts[file]?.[name];
     // Interfaces and libraries of internal functions have no code of their own.
     const callable = compiled?.abi.some(({ type }: { type: string }) => type === 'function');
@@ -60,10 +67,14 @@ export function compileAll(): { compiler: string; contracts: Record<string, Arti
 
 function importFromPackage(path: string): { contents: string } | { error: string } {
   try {
-    return { contents: readFileSync(createRequire(import.meta.url).resolve(path), 'utf8') };
+    return { contents: readFileSync(packageFile(path), 'utf8') };
   } catch {
     return { error: `${path} is in no installed package` };
   }
+}
+
+function packageFile(path: string): string {
+  return createRequire(import.meta.url).resolve(path);
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {

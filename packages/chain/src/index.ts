@@ -2,3 +2,4 @@ export { AnchorKeeper, anchorAddress, type KeeperOptions, type KeeperState } fro
 export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
+export { type ContractsFile, deployEconomy } from './economy.ts';

@@ -1,4 +1,7 @@
 import { CheckpointAnchor } from './artifacts.ts';
+import { CREATE2_DEPLOYER } from './deployment.ts';
+
+export * from './deployment.ts';
 
 type Hex = `0x${string}`;
 
@@ -8,8 +11,6 @@ export const checkpointAnchorAbi = CheckpointAnchor.abi;
 export const checkpointAnchorBytecode = CheckpointAnchor.bytecode;
 /** Storage slot of `heads`; its members lie at keccak256(originId ‖ slot) and after. */
 export const CHECKPOINT_ANCHOR_HEADS_SLOT = 0n;
-/** Arachnid's deterministic deployment proxy: the same address on almost every EVM chain, and on anvil. */
-export const CREATE2_DEPLOYER = '0x4e59b44847b379578588920ca78fbf26c0b4956c';
 
 /**
  * The transaction that deploys CheckpointAnchor for a registrar through the deployment proxy. The contract's
