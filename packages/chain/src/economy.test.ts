@@ -29,6 +29,7 @@ import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DevelopmentChain, startAnvil } from './anvil.ts';
 import { type ContractsFile, deployEconomy } from './economy.ts';
+import { EconomyReader } from './economy-reader.ts';
 
 const ONE = 10n ** 18n;
 const CONTRACT = sha256(stringToHex('a data contract'));
@@ -197,6 +198,44 @@ test('a vote changes what a data contract asks for, and nothing else does', asyn
   const [now, revision] = (await read('QualityCriteria', 'criteriaOf', CONTRACT)) as [Criteria, number];
   expect(now).toMatchObject({ requiredLevel: 4, samplingPpm: 50_000 });
   expect(revision).toBe(2);
+});
+
+test('a reader of the chain alone sees all of it', async () => {
+  const reader = new EconomyReader({ place, developmentChain: true, nameOf: (did) => did.split(':')[2]! });
+  const { providers, chain, rewardPool } = await reader.providers();
+  expect(chain).toMatchObject({ chainId: 31_337, simulated: true });
+  expect(rewardPool).toBe(String(999_999n * ONE));
+  const [good, bad] = providers;
+  expect(good).toMatchObject({ name: 'honest', slashed: '0', disputes: [{ phase: 'settled', appeals: 1 }] });
+  expect(good!.rewards.credited).toBe(String((ONE * 9n) / 10n));
+  expect(bad).toMatchObject({
+    slashed: String(1_000n * ONE),
+    stake: { total: '0', locked: '0', unbonding: '0', withdrawableAt: null },
+    disputes: [{ phase: 'settled', decision: 'accept', claimed: 'reject', ruling: 'reject', overdue: false }],
+  });
+  expect(bad!.slashes[0]!.caseId).toBe(bad!.disputes[0]!.caseId);
+
+  const governance = await reader.governance();
+  expect(governance.proposals).toMatchObject([
+    { state: 'executed', title: 'Accept only what was computed again', votes: { against: '0' } },
+  ]);
+  expect(governance.proposals[0]!.actions[0]!.words).toMatch(/^QualityCriteria\.set\("0x/);
+  expect(governance.dataContracts).toMatchObject([{ requiredLevel: 4, revision: 2, inForce: true }]);
+  expect(governance.committees.map(({ role, members }) => [role, members.length])).toEqual([
+    ['verifiers', 3],
+    ['reviewers', 7],
+  ]);
+  expect(governance.parameters.find(({ name }) => name === 'burnBps')).toMatchObject({ value: '5000' });
+});
+
+test('an endpoint of another chain, or none, is told apart from an economy without providers', async () => {
+  const other = new EconomyReader({ place: { ...place, chainId: 5 }, developmentChain: false });
+  await expect(other.providers()).rejects.toMatchObject({ code: 'RPC_UNAVAILABLE' });
+  const dead = new EconomyReader({
+    place: { ...place, rpcUrl: 'http://127.0.0.1:1' },
+    developmentChain: false,
+  });
+  await expect(dead.governance()).rejects.toMatchObject({ code: 'RPC_UNAVAILABLE' });
 });
 
 // ---------------------------------------------------------------------------------------------------- players

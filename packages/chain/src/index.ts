@@ -3,3 +3,12 @@ export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
 export { type ContractsFile, deployEconomy } from './economy.ts';
+export {
+  type CourtParameters,
+  type Dispute,
+  EconomyReader,
+  type GovernanceState,
+  type ProposalState,
+  type ProviderState,
+  type ProvidersState,
+} from './economy-reader.ts';
