@@ -30,6 +30,7 @@ import {
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
+import { startEconomy } from './node-economy.ts';
 import { Backlog, healthOf, PublicationMeter } from './node-health.ts';
 import {
   logPolicyOf,
@@ -200,7 +201,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const monitor = closing(closers, watchOwnLog(layout.monitor, identity, tiles));
 
   const engine = closing(closers, await openRuleEngine());
-  const assessor = new Assessor({ contracts: loadContracts(), engine });
+  const contracts = loadContracts();
+  const assessor = new Assessor({ contracts, engine });
   const pipeline = new Pipeline({
     catalogue,
     ledger,
@@ -213,6 +215,18 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   pipeline.subscribe(emit);
   await pipeline.recover();
 
+  const economy =
+    chain &&
+    closing(
+      closers,
+      startEconomy({
+        chain,
+        secret,
+        contracts,
+        providers: new Map([...providers].map(([venue, { did }]) => [venue, did])),
+        file: layout.contracts,
+      }),
+    );
   const parts: RunningParts = {
     catalogue,
     anchors,
@@ -254,6 +268,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     evidence: (name) => readIfThere(join(layout.monitor, 'evidence', name)),
     logPolicy: (url) => logPolicyOf(identity, url),
     lookup: (query) => index.lookup(query),
+    economy,
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
   };
   return {

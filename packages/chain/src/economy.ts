@@ -1,15 +1,18 @@
-import { type SystemConfig, systemDeployment } from '@assay/contracts';
+import { type ContractName, SYSTEM, type SystemConfig, systemDeployment } from '@assay/contracts';
 import { AssayError } from '@assay/core';
 import {
+  type Abi,
   type Account,
   createPublicClient,
   createTestClient,
   createWalletClient,
+  encodeFunctionData,
   type Hex,
   hexToBigInt,
   http,
   parseEther,
   slice,
+  zeroAddress,
 } from 'viem';
 
 /** Where a system of contracts lies. Written beside the node's data as `contracts.json`. */
@@ -22,6 +25,7 @@ export interface ContractsFile {
 }
 
 const TIMEOUT_MS = 10_000;
+const RECEIPT_TIMEOUT_MS = 60_000;
 
 /**
  * Deploys the system of contracts, sets it up and hands it to its timelock. What is there already stays; a
@@ -40,9 +44,7 @@ export async function deployEconomy(options: {
   developmentChain: boolean;
 }): Promise<ContractsFile> {
   const { rpcUrl, chainId, deployer } = options;
-  const transport = http(rpcUrl, { retryCount: 0, timeout: TIMEOUT_MS });
-  const client = createPublicClient({ transport, cacheTime: 0, pollingInterval: 50 });
-  const wallet = createWalletClient({ account: deployer, transport });
+  const { client, send, fund } = openLine(rpcUrl, deployer);
   const { addresses, steps, setup, stillAdmin, deploymentProxy } = systemDeployment(options.config);
   const deployedAtBlock = Number(await client.getBlockNumber());
   const place = { chainId, rpcUrl, addresses, deployedAtBlock };
@@ -52,27 +54,89 @@ export async function deployEconomy(options: {
     hexToBigInt(slice((await client.call({ to, data })).data ?? '0x00', 0, 32));
   if (missing.length === 0 && (await firstWord(stillAdmin)) === 0n) return place;
 
-  if (options.developmentChain) {
-    const chain = createTestClient({ mode: 'anvil', transport });
-    await chain.setBalance({ address: deployer.address, value: parseEther('1000') });
-  }
+  if (options.developmentChain) await fund();
   if (!(await client.getCode({ address: deploymentProxy }))) {
     throw new AssayError('CHAIN_UNAVAILABLE', `the chain has no deployment proxy at ${deploymentProxy}`, {
       next: 'deploy the deterministic deployment proxy first, or choose another chain',
     });
   }
-  const send = async (what: string, call: { to: Hex; data: Hex }) => {
-    const hash = await wallet.sendTransaction({ ...call, account: deployer, chain: null });
-    const { status } = await client.waitForTransactionReceipt({ hash, timeout: 60_000 });
-    if (status === 'success') return;
-    throw new AssayError('CHAIN_UNAVAILABLE', `the chain refused ${what}, transaction ${hash}`, {
-      next: 'look at the transaction on the chain; the deployment can be started again',
-    });
-  };
   for (const { name, data } of missing) await send(`to deploy ${name}`, { to: deploymentProxy, data });
   for (const { to, data, unless } of setup) {
     if (unless && (await firstWord(unless)) >= unless.atLeast) continue;
     await send(`the set-up call ${data.slice(0, 10)} to ${to}`, { to, data });
   }
   return place;
+}
+
+/**
+ * Registers a provider and brings its stake up to an amount, as far as it has tokens. What is there already stays.
+ *
+ * @returns the provider's id: keccak256(abi.encode(did, controller)).
+ * @throws CHAIN_UNAVAILABLE when the chain refuses a transaction
+ */
+export async function enterProvider(options: {
+  place: ContractsFile;
+  did: string;
+  controller: Account;
+  stake: bigint;
+  developmentChain: boolean;
+}): Promise<Hex> {
+  const { place, did, controller, stake } = options;
+  const line = openLine(place.rpcUrl, controller);
+  const { client, send } = line;
+  const at = (name: ContractName) => ({ address: place.addresses[name]!, abi: SYSTEM[name].abi as Abi });
+  const id = (await client.readContract({
+    ...at('ProviderRegistry'),
+    functionName: 'providerIdOf',
+    args: [did, controller.address],
+  })) as Hex;
+  const known = await client.readContract({
+    ...at('ProviderRegistry'),
+    functionName: 'controllerOf',
+    args: [id],
+  });
+  const [staked] = (await client.readContract({
+    ...at('StakeVault'),
+    functionName: 'stakeOf',
+    args: [id],
+  })) as [bigint];
+  if (known !== zeroAddress && staked >= stake) return id;
+  if (options.developmentChain) await line.fund();
+  if (known === zeroAddress) {
+    const data = encodeFunctionData({ ...at('ProviderRegistry'), functionName: 'register', args: [did] });
+    await send('to register a provider', { to: place.addresses.ProviderRegistry!, data });
+  }
+  if (staked >= stake) return id;
+  const amount = stake - staked;
+  const approve = encodeFunctionData({
+    ...at('AssayToken'),
+    functionName: 'approve',
+    args: [place.addresses.StakeVault, amount],
+  });
+  await send('an approval', { to: place.addresses.AssayToken!, data: approve });
+  const data = encodeFunctionData({ ...at('StakeVault'), functionName: 'stake', args: [id, amount] });
+  await send('a stake', { to: place.addresses.StakeVault!, data });
+  return id;
+}
+
+/** An account with a line to a chain. */
+function openLine(rpcUrl: string, account: Account) {
+  const transport = http(rpcUrl, { retryCount: 0, timeout: TIMEOUT_MS });
+  const client = createPublicClient({ transport, cacheTime: 0, pollingInterval: 50 });
+  const wallet = createWalletClient({ account, transport });
+  return {
+    client,
+    async fund() {
+      const chain = createTestClient({ mode: 'anvil', transport });
+      await chain.setBalance({ address: account.address, value: parseEther('1000') });
+    },
+    async send(what: string, call: { to: Hex; data: Hex }) {
+      const hash = await wallet.sendTransaction({ ...call, account, chain: null });
+      const { status } = await client.waitForTransactionReceipt({ hash, timeout: RECEIPT_TIMEOUT_MS });
+      if (status === 'success') return;
+      throw new AssayError('CHAIN_UNAVAILABLE', `the chain refused ${what}, transaction ${hash}`, {
+        next: 'look at the transaction on the chain; what was begun can be started again',
+      });
+    },
+  };
 }

@@ -2,7 +2,7 @@ export { AnchorKeeper, anchorAddress, type KeeperOptions, type KeeperState } fro
 export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
-export { type ContractsFile, deployEconomy } from './economy.ts';
+export { type ContractsFile, deployEconomy, enterProvider } from './economy.ts';
 export {
   type CourtParameters,
   type Dispute,

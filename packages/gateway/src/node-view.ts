@@ -1,3 +1,4 @@
+import type { GovernanceState, ProvidersState } from '@assay/chain';
 import type { AssayError, Bundle, LookupAnswer, LookupQuery, SourceMode, TrustPolicy } from '@assay/core';
 import type { TileSource } from '@assay/ledger';
 import type { Catalogue } from '@assay/pipeline';
@@ -27,6 +28,8 @@ export interface NodeView {
   logPolicy(url: string): string;
   /** @throws PROOF_PENDING, REQUEST_INVALID */
   lookup(query: LookupQuery): Promise<LookupAnswer>;
+  /** What the contracts say; null when the node uses none. @throws CHAIN_UNAVAILABLE, RPC_UNAVAILABLE */
+  economy: { providers(): Promise<ProvidersState>; governance(): Promise<GovernanceState> } | null;
   /** The built console; null where it was not built. */
   consoleDirectory: string | null;
 }

@@ -20,6 +20,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   STORAGE_FAILED: 503,
   STORAGE_FULL: 507,
   CHAIN_UNAVAILABLE: 503,
+  RPC_UNAVAILABLE: 503,
 };
 
 /** Turns any failure into a problem document (RFC 9457). A defect of ours says nothing of its insides. */

@@ -8,6 +8,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { serveEconomy } from './economy-routes.ts';
 import { serveLog } from './log-routes.ts';
 import type { NodeEvent, NodeView } from './node-view.ts';
 import { problemOf } from './problem.ts';
@@ -87,6 +88,7 @@ export async function createGateway(
   serveRecords(app.withTypeProvider<ZodTypeProvider>(), node);
   serveEvents(app, node);
   serveLog(app, node);
+  serveEconomy(app, node);
   if (node.consoleDirectory) {
     await app.register(fastifyStatic, { root: node.consoleDirectory, cacheControl: false });
   }

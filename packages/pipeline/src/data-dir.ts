@@ -21,6 +21,8 @@ export function dataDirLayout(root: string) {
     anchors: join(root, 'anchors.db'),
     keys: join(root, 'keys'),
     chain: join(root, 'chain'),
+    /** Which contracts there are, for the `assay` commands. */
+    contracts: join(root, 'contracts.json'),
     witness: (number: number) => join(root, `witness-${number}`),
     trustPolicy: join(root, 'trust-policy.json'),
     lock: join(root, 'lock.db'),

@@ -1,0 +1,128 @@
+/** The economy around a node on its own development chain: contracts deployed, providers registered and staked. */
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ContractsFile, deployEconomy, EconomyReader, enterProvider } from '@assay/chain';
+import type { DataContract } from '@assay/checks';
+import { type Committee, DEVELOPMENT_TERMS, type SystemConfig } from '@assay/contracts';
+import { AssayError, bytesToHex } from '@assay/core';
+import { privateKeyToAccount } from 'viem/accounts';
+
+const ONE = 10n ** 18n;
+const VERIFIERS = 3;
+const REVIEWERS = 5;
+const STAKE = 10_000n * ONE;
+const FIRST_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 30_000;
+/** A development chain may lose its state; then all is deployed anew. */
+const LOOK_AGAIN_MS = 60_000;
+
+export type NodeEconomy = ReturnType<typeof startEconomy>;
+
+/**
+ * Brings the economy onto the node's own chain and keeps it there: what is missing is deployed again after the chain
+ * lost its state. All keys are the node's: one machine plays every part here, and the answers say so.
+ */
+export function startEconomy(options: {
+  chain: { rpcUrl: string; chainId: number };
+  /** Secret of a role, kept in the data folder. */
+  secret: (role: string) => Uint8Array;
+  contracts: ReadonlyMap<string, DataContract>;
+  /** DIDs that sign data, by their names. */
+  providers: ReadonlyMap<string, string>;
+  /** Where to write which contracts there are. */
+  file: string;
+}) {
+  const { chain, secret, providers } = options;
+  const account = (role: string) => privateKeyToAccount(`0x${bytesToHex(secret(role))}`);
+  const controllers = new Map([...providers].map(([name, did]) => [did, account(`controller-${name}`)]));
+  const config: SystemConfig = {
+    ...DEVELOPMENT_TERMS,
+    deployer: account('deployer').address,
+    registrar: account('registrar').address,
+    verifiers: committeeOf(VERIFIERS, 2, (i) => account(`verifier-${i}`).address),
+    reviewers: committeeOf(REVIEWERS, 3, (i) => account(`reviewer-${i}`).address),
+    criteria: Object.fromEntries([...options.contracts.values()].map(criteriaOf)),
+    allocations: [
+      ...[...controllers.values()].map(({ address }) => ({ to: address, amount: 10n * STAKE })),
+      // Enough votes to try a proposal with.
+      { to: account('voter').address, amount: 50_000_000n * ONE },
+    ],
+    rewardPool: 1_000_000n * ONE,
+  };
+  const stop = new AbortController();
+  let reader: EconomyReader | null = null;
+  let failure: string | null = 'the contracts are being deployed';
+
+  async function bring(): Promise<void> {
+    const place = await deployEconomy({
+      ...chain,
+      deployer: account('deployer'),
+      config,
+      developmentChain: true,
+    });
+    for (const [did, controller] of controllers)
+      await enterProvider({ place, did, controller, stake: STAKE, developmentChain: true });
+    const file: ContractsFile = place;
+    writeFileSync(options.file, `${JSON.stringify(file, null, 2)}\n`);
+    const names = new Map([...providers].map(([name, did]) => [did, name]));
+    reader ??= new EconomyReader({ place, developmentChain: true, nameOf: (did) => names.get(did) ?? null });
+    failure = null;
+  }
+
+  const running = (async () => {
+    for (let failures = 0; !stop.signal.aborted; ) {
+      try {
+        await bring();
+        failures = 0;
+        await sleep(LOOK_AGAIN_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      } catch (error) {
+        failure = (error as Error).message;
+        const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** failures++, MAX_BACKOFF_MS);
+        await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => undefined);
+      }
+    }
+  })();
+
+  function ready(): EconomyReader {
+    if (reader) return reader;
+    throw new AssayError('CHAIN_UNAVAILABLE', `the contracts are not there yet: ${failure}`, {
+      next: 'try again in a few seconds',
+    });
+  }
+  return {
+    providers: async () => ready().providers(),
+    governance: async () => ready().governance(),
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+/** A contract's own terms say nothing of money: on a development chain all have the same. */
+function criteriaOf({
+  digest,
+  requiredLevel,
+}: DataContract): [`0x${string}`, SystemConfig['criteria'][`0x${string}`]] {
+  return [
+    `0x${digest.sha256}`,
+    {
+      requiredLevel: Number(requiredLevel.slice(1)),
+      disputeSeconds: 600,
+      samplingPpm: 20_000,
+      maxStalenessSeconds: 0,
+      maxDeviationBps: 0,
+      decimals: 0,
+      stakeAtRisk: 1_000n * ONE,
+      rewardPerObservation: ONE / 100n,
+      minimum: 0n,
+      maximum: 0n,
+    },
+  ];
+}
+
+function committeeOf(size: number, threshold: number, member: (number: number) => `0x${string}`): Committee {
+  const members = Array.from({ length: size }, (_, i) => member(i + 1));
+  members.sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+  return { epoch: 1n, threshold, members };
+}
