@@ -1,9 +1,15 @@
 /** The economy around a node on its own development chain: contracts deployed, providers registered and staked. */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ContractsFile, deployEconomy, EconomyReader, enterProvider } from '@assay/chain';
+import {
+  type ContractsFile,
+  deployEconomy,
+  EconomyReader,
+  enterProvider,
+  registerOrigin,
+} from '@assay/chain';
 import type { DataContract } from '@assay/checks';
-import { type Committee, DEVELOPMENT_TERMS, type SystemConfig } from '@assay/contracts';
+import { type Committee, DEVELOPMENT_TERMS, type SystemConfig, systemDeployment } from '@assay/contracts';
 import { AssayError, bytesToHex } from '@assay/core';
 import { privateKeyToAccount } from 'viem/accounts';
 
@@ -11,6 +17,8 @@ const ONE = 10n ** 18n;
 const VERIFIERS = 3;
 const REVIEWERS = 5;
 const STAKE = 10_000n * ONE;
+/** What an anchor needs; on a chain that costs money nothing else is deployed. */
+const ANCHORING = ['AccessManager', 'CheckpointAnchor'] as const;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 /** A development chain may lose its state; then all is deployed anew. */
@@ -19,20 +27,17 @@ const LOOK_AGAIN_MS = 60_000;
 export type NodeEconomy = ReturnType<typeof startEconomy>;
 
 /**
- * Brings the economy onto the node's own chain and keeps it there: what is missing is deployed again after the chain
- * lost its state. All keys are the node's: one machine plays every part here, and the answers say so.
+ * The contracts that belong to a node's keys, at the same addresses on every chain. On the node's own development
+ * chain all keys are the node's: one machine plays every part there, and the answers say so.
  */
-export function startEconomy(options: {
-  chain: { rpcUrl: string; chainId: number };
+export function nodeSystem(options: {
   /** Secret of a role, kept in the data folder. */
   secret: (role: string) => Uint8Array;
   contracts: ReadonlyMap<string, DataContract>;
   /** DIDs that sign data, by their names. */
   providers: ReadonlyMap<string, string>;
-  /** Where to write which contracts there are. */
-  file: string;
 }) {
-  const { chain, secret, providers } = options;
+  const { secret, providers } = options;
   const account = (role: string) => privateKeyToAccount(`0x${bytesToHex(secret(role))}`);
   const controllers = new Map([...providers].map(([name, did]) => [did, account(`controller-${name}`)]));
   const config: SystemConfig = {
@@ -49,23 +54,76 @@ export function startEconomy(options: {
     ],
     rewardPool: 1_000_000n * ONE,
   };
+  let deploying: Promise<ContractsFile> | null = null;
+  return {
+    account,
+    controllers,
+    names: providers,
+    addresses: systemDeployment(config).addresses,
+    /** One deployment at a time: all its transactions are one account's. */
+    deploy(chain: { rpcUrl: string; chainId: number }, developmentChain: boolean): Promise<ContractsFile> {
+      deploying ??= deployEconomy({
+        ...chain,
+        deployer: account('deployer'),
+        config,
+        developmentChain,
+        ...(developmentChain ? {} : { only: ANCHORING }),
+      }).finally(() => {
+        deploying = null;
+      });
+      return deploying;
+    },
+  };
+}
+
+/**
+ * Has the contracts deployed and the log registered before the first anchor: all of them on the node's own
+ * development chain, on any other only those that an anchor needs.
+ */
+export function prepareAnchors(options: {
+  chain: { rpcUrl: string; chainId: number };
+  system: ReturnType<typeof nodeSystem>;
+  developmentChain: boolean;
+  origin: string;
+}): () => Promise<void> {
+  const { chain, system, developmentChain, origin } = options;
+  return async () => {
+    const place = await system.deploy(chain, developmentChain);
+    const anchorer = system.account('anchorer').address;
+    await registerOrigin({
+      place,
+      origin,
+      anchorer,
+      registrar: system.account('registrar'),
+      developmentChain,
+    });
+  };
+}
+
+/** Brings the economy onto the node's own chain and keeps it there, also after the chain lost its state. */
+export function startEconomy(options: {
+  chain: { rpcUrl: string; chainId: number };
+  system: ReturnType<typeof nodeSystem>;
+  /** Where to write which contracts there are. */
+  file: string;
+}) {
+  const { chain, system } = options;
+  const { controllers, names } = system;
   const stop = new AbortController();
   let reader: EconomyReader | null = null;
   let failure: string | null = 'the contracts are being deployed';
 
   async function bring(): Promise<void> {
-    const place = await deployEconomy({
-      ...chain,
-      deployer: account('deployer'),
-      config,
-      developmentChain: true,
-    });
+    const place = await system.deploy(chain, true);
     for (const [did, controller] of controllers)
       await enterProvider({ place, did, controller, stake: STAKE, developmentChain: true });
-    const file: ContractsFile = place;
-    writeFileSync(options.file, `${JSON.stringify(file, null, 2)}\n`);
-    const names = new Map([...providers].map(([name, did]) => [did, name]));
-    reader ??= new EconomyReader({ place, developmentChain: true, nameOf: (did) => names.get(did) ?? null });
+    writeFileSync(options.file, `${JSON.stringify(place, null, 2)}\n`);
+    const nameByDid = new Map([...names].map(([name, did]) => [did, name]));
+    reader ??= new EconomyReader({
+      place,
+      developmentChain: true,
+      nameOf: (did) => nameByDid.get(did) ?? null,
+    });
     failure = null;
   }
 

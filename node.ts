@@ -30,7 +30,7 @@ import {
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
-import { startEconomy } from './node-economy.ts';
+import { nodeSystem, prepareAnchors, startEconomy } from './node-economy.ts';
 import { Backlog, healthOf, PublicationMeter } from './node-health.ts';
 import {
   logPolicyOf,
@@ -115,13 +115,20 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     for (const listener of listeners) listener(event);
   };
   const now = () => instantOf(Date.now());
+  const contracts = loadContracts();
+  const system = nodeSystem({
+    secret,
+    contracts,
+    providers: new Map([...providers].map(([venue, { did }]) => [venue, did])),
+  });
   const keeper =
     endpoint &&
     new AnchorKeeper({
       rpcUrl: endpoint.rpcUrl,
       chainId: endpoint.chainId,
       origin,
-      registrarSecret: secret('registrar'),
+      contract: system.addresses.CheckpointAnchor,
+      prepare: prepareAnchors({ chain: endpoint, system, developmentChain: chain !== null, origin }),
       anchorerSecret: secret('anchorer'),
       store: anchors,
       nowMs: Date.now,
@@ -201,7 +208,6 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const monitor = closing(closers, watchOwnLog(layout.monitor, identity, tiles));
 
   const engine = closing(closers, await openRuleEngine());
-  const contracts = loadContracts();
   const assessor = new Assessor({ contracts, engine });
   const pipeline = new Pipeline({
     catalogue,
@@ -215,18 +221,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   pipeline.subscribe(emit);
   await pipeline.recover();
 
-  const economy =
-    chain &&
-    closing(
-      closers,
-      startEconomy({
-        chain,
-        secret,
-        contracts,
-        providers: new Map([...providers].map(([venue, { did }]) => [venue, did])),
-        file: layout.contracts,
-      }),
-    );
+  const economy = chain && closing(closers, startEconomy({ chain, system, file: layout.contracts }));
   const parts: RunningParts = {
     catalogue,
     anchors,

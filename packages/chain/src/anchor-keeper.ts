@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkpointAnchorAbi, checkpointAnchorDeployment } from '@assay/contracts';
+import { SYSTEM } from '@assay/contracts';
 import { AssayError, bytesToHex } from '@assay/core';
 import {
   type Account,
@@ -8,7 +8,6 @@ import {
   createTestClient,
   createWalletClient,
   encodeFunctionData,
-  getCreate2Address,
   type Hex,
   http,
   keccak256,
@@ -26,8 +25,10 @@ export interface KeeperOptions {
   rpcUrl: string;
   chainId: number;
   origin: string;
-  /** Registers the log in the contract; never records checkpoints. */
-  registrarSecret: Uint8Array;
+  /** The CheckpointAnchor contract. */
+  contract: Hex;
+  /** Deploys the contract and registers the log with this anchorer; called when the chain shows neither. */
+  prepare: () => Promise<void>;
   /** Records checkpoints; pays the gas. */
   anchorerSecret: Uint8Array;
   store: AnchorStore;
@@ -75,7 +76,6 @@ export class AnchorKeeper {
   readonly contract: Hex;
   readonly #options: KeeperOptions;
   readonly #client: PublicClient;
-  readonly #registrar: Account;
   readonly #anchorer: Account;
   readonly #originId: Hex;
   readonly #pollMs: number;
@@ -93,12 +93,11 @@ export class AnchorKeeper {
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#client = createPublicClient({ transport: this.#transport(), cacheTime: 0 });
-    this.#registrar = accountOf(options.registrarSecret);
     this.#anchorer = accountOf(options.anchorerSecret);
     this.#originId = keccak256(stringToHex(options.origin));
     this.#pollMs = options.developmentChain ? 20 : 1_000;
     this.#last = options.store.latest(options.origin, options.chainId);
-    this.contract = anchorAddress(this.#registrar.address);
+    this.contract = options.contract.toLowerCase() as Hex;
     this.#loop = this.#run();
   }
 
@@ -198,7 +197,6 @@ export class AnchorKeeper {
 
   async #anchor(checkpoint: Checkpoint): Promise<void> {
     const { chainId, origin, store, nowMs } = this.#options;
-    await this.#settled(this.#registrar);
     await this.#settled(this.#anchorer);
     await this.#ensureRegistered();
     // Another run may have sent it and died before it saw the receipt: then only the proof is missing.
@@ -207,7 +205,7 @@ export class AnchorKeeper {
       : await this.#send(this.#anchorer, {
           to: this.contract,
           data: encodeFunctionData({
-            abi: checkpointAnchorAbi,
+            abi: SYSTEM.CheckpointAnchor.abi,
             functionName: 'anchor',
             args: [this.#originId, BigInt(checkpoint.size), hexOf(checkpoint.root)],
           }),
@@ -282,33 +280,16 @@ export class AnchorKeeper {
   }
 
   async #ensureRegistered(): Promise<void> {
-    const { developmentChain, origin } = this.#options;
     const deployed = Boolean(await this.#client.getCode({ address: this.contract }));
     if (deployed && (await this.#anchorerOnChain()) === this.#anchorer.address) return;
-    if (developmentChain) await this.#fund(this.#registrar, this.#anchorer);
-    if (!deployed) {
-      const { to, data } = checkpointAnchorDeployment(this.#registrar.address);
-      if (!(await this.#client.getCode({ address: to }))) {
-        throw new AssayError('CHAIN_UNAVAILABLE', `the chain has no deployment proxy at ${to}`, {
-          next: 'deploy the deterministic deployment proxy first, or choose another chain',
-        });
-      }
-      await this.#send(this.#registrar, { to, data });
-    }
-    await this.#send(this.#registrar, {
-      to: this.contract,
-      data: encodeFunctionData({
-        abi: checkpointAnchorAbi,
-        functionName: 'registerOrigin',
-        args: [origin, this.#anchorer.address],
-      }),
-    });
+    if (this.#options.developmentChain) await this.#fund(this.#anchorer);
+    await this.#options.prepare();
   }
 
   #anchorerOnChain(): Promise<Hex> {
     return this.#client.readContract({
       address: this.contract,
-      abi: checkpointAnchorAbi,
+      abi: SYSTEM.CheckpointAnchor.abi,
       functionName: 'anchorerOf',
       args: [this.#originId],
     });
@@ -318,7 +299,7 @@ export class AnchorKeeper {
   async #isRecorded({ size, root }: Checkpoint): Promise<boolean> {
     const [recordedRoot, recordedSize] = await this.#client.readContract({
       address: this.contract,
-      abi: checkpointAnchorAbi,
+      abi: SYSTEM.CheckpointAnchor.abi,
       functionName: 'head',
       args: [this.#originId],
     });
@@ -339,7 +320,7 @@ export class AnchorKeeper {
       const latest = await this.#client.getBlockNumber();
       const events = await this.#client.getContractEvents({
         address: this.contract,
-        abi: checkpointAnchorAbi,
+        abi: SYSTEM.CheckpointAnchor.abi,
         eventName: 'CheckpointAnchored',
         args: { originId: this.#originId, size: BigInt(size) },
         fromBlock: latest > LOG_RANGE_BLOCKS ? latest - LOG_RANGE_BLOCKS : 0n,
@@ -391,12 +372,6 @@ export class AnchorKeeper {
   #transport() {
     return http(this.#options.rpcUrl, { retryCount: 0, timeout: REQUEST_TIMEOUT_MS });
   }
-}
-
-/** Address of the contract for a registrar: the same on every chain (CREATE2, EIP-1014). */
-export function anchorAddress(registrar: Hex): Hex {
-  const { to, salt, creationCode } = checkpointAnchorDeployment(registrar);
-  return getCreate2Address({ from: to, salt, bytecode: creationCode }).toLowerCase() as Hex;
 }
 
 function isOf(record: AnchorRecord | null, { size, root }: Checkpoint): boolean {

@@ -8,15 +8,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DEVELOPMENT_TERMS, type SystemConfig, systemDeployment } from '@assay/contracts';
 import { type AnchorProof, verifyAnchorProof } from '@assay/core';
 import fc from 'fast-check';
-import { createPublicClient, createTestClient, type Hex, http, publicActions } from 'viem';
-import { privateKeyToAddress } from 'viem/accounts';
+import { createPublicClient, createTestClient, type Hex, http, publicActions, toHex } from 'viem';
+import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnchorKeeper, type KeeperOptions } from './anchor-keeper.ts';
 import { AnchorStore } from './anchor-store.ts';
 import { type DevelopmentChain, startAnvil } from './anvil.ts';
 import { canonicalBlockHash } from './canonical-block.ts';
+import { deployEconomy, registerOrigin } from './economy.ts';
 import { headerRlp } from './state-proof.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-chain-'));
@@ -38,18 +40,44 @@ afterAll(async () => {
 });
 
 function keeperOn(rpcUrl: string, options: Partial<KeeperOptions> = {}) {
+  const { anchorerSecret = secret(2) } = options;
   return new AnchorKeeper({
     rpcUrl,
     chainId: 31_337,
     origin: ORIGIN,
-    registrarSecret: secret(1),
-    anchorerSecret: secret(2),
+    contract: systemDeployment(config).addresses.CheckpointAnchor,
+    prepare: () => prepare(rpcUrl, privateKeyToAddress(toHex(anchorerSecret))),
+    anchorerSecret,
     store,
     nowMs: Date.now,
     everyMs: 0,
     developmentChain: true,
     ...options,
   });
+}
+
+const deployer = privateKeyToAccount(`0x${'01'.repeat(32)}`);
+const config: SystemConfig = {
+  ...DEVELOPMENT_TERMS,
+  deployer: deployer.address,
+  registrar: deployer.address,
+  verifiers: { epoch: 1n, threshold: 1, members: [deployer.address] },
+  reviewers: { epoch: 1n, threshold: 1, members: [deployer.address] },
+  criteria: {},
+  allocations: [],
+  rewardPool: 0n,
+};
+
+async function prepare(rpcUrl: string, anchorer: Hex): Promise<void> {
+  const place = await deployEconomy({
+    rpcUrl,
+    chainId: 31_337,
+    deployer,
+    config,
+    developmentChain: true,
+    only: ['AccessManager', 'CheckpointAnchor'],
+  });
+  await registerOrigin({ place, origin: ORIGIN, anchorer, registrar: deployer, developmentChain: true });
 }
 
 /** Anchors a checkpoint with a keeper of its own; its record. */

@@ -10,8 +10,10 @@ import {
   type Hex,
   hexToBigInt,
   http,
+  keccak256,
   parseEther,
   slice,
+  stringToHex,
   zeroAddress,
 } from 'viem';
 
@@ -42,14 +44,22 @@ export async function deployEconomy(options: {
   deployer: Account;
   config: SystemConfig;
   developmentChain: boolean;
+  /**
+   * Only these contracts, with their roles; the others may follow later at the same addresses. Until then the
+   * deployer stays the access manager's admin.
+   */
+  only?: readonly ContractName[];
 }): Promise<ContractsFile> {
-  const { rpcUrl, chainId, deployer } = options;
+  const { rpcUrl, chainId, deployer, only } = options;
   const { client, send, fund } = openLine(rpcUrl, deployer);
   const { addresses, steps, setup, stillAdmin, deploymentProxy } = systemDeployment(options.config);
   const deployedAtBlock = Number(await client.getBlockNumber());
   const place = { chainId, rpcUrl, addresses, deployedAtBlock };
   const missing = [];
-  for (const step of steps) if (!(await client.getCode({ address: step.address }))) missing.push(step);
+  for (const step of steps) {
+    if (only && !only.includes(step.name)) continue;
+    if (!(await client.getCode({ address: step.address }))) missing.push(step);
+  }
   const firstWord = async ({ to, data }: { to: Hex; data: Hex }) =>
     hexToBigInt(slice((await client.call({ to, data })).data ?? '0x00', 0, 32));
   if (missing.length === 0 && (await firstWord(stillAdmin)) === 0n) return place;
@@ -61,11 +71,39 @@ export async function deployEconomy(options: {
     });
   }
   for (const { name, data } of missing) await send(`to deploy ${name}`, { to: deploymentProxy, data });
-  for (const { to, data, unless } of setup) {
+  // The roles come first; whatever else there is to set up needs all contracts, and ends with handing them over.
+  for (const { to, data, unless } of only ? setup.slice(0, 1) : setup) {
     if (unless && (await firstWord(unless)) >= unless.atLeast) continue;
     await send(`the set-up call ${data.slice(0, 10)} to ${to}`, { to, data });
   }
   return place;
+}
+
+/**
+ * Makes an account the anchorer of a log; nothing happens where it is already.
+ *
+ * @param options.registrar holds the registrar's role
+ * @throws CHAIN_UNAVAILABLE when the chain refuses the transaction
+ */
+export async function registerOrigin(options: {
+  place: ContractsFile;
+  origin: string;
+  anchorer: Hex;
+  registrar: Account;
+  developmentChain: boolean;
+}): Promise<void> {
+  const { place, origin, anchorer, registrar } = options;
+  const { client, send, fund } = openLine(place.rpcUrl, registrar);
+  const contract = { address: place.addresses.CheckpointAnchor!, abi: SYSTEM.CheckpointAnchor.abi };
+  const current = await client.readContract({
+    ...contract,
+    functionName: 'anchorerOf',
+    args: [keccak256(stringToHex(origin))],
+  });
+  if (current === anchorer) return;
+  if (options.developmentChain) await fund();
+  const data = encodeFunctionData({ ...contract, functionName: 'registerOrigin', args: [origin, anchorer] });
+  await send('to register the log', { to: contract.address, data });
 }
 
 /**

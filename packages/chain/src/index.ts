@@ -1,8 +1,8 @@
-export { AnchorKeeper, anchorAddress, type KeeperOptions, type KeeperState } from './anchor-keeper.ts';
+export { AnchorKeeper, type KeeperOptions, type KeeperState } from './anchor-keeper.ts';
 export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
-export { type ContractsFile, deployEconomy, enterProvider } from './economy.ts';
+export { type ContractsFile, deployEconomy, enterProvider, registerOrigin } from './economy.ts';
 export {
   type CourtParameters,
   type Dispute,

@@ -18,6 +18,9 @@ import {
   AccessManager,
   AssayGovernor,
   AssayToken,
+  CheckpointAnchor,
+  EasAdapter,
+  InclusionProof,
   ProviderRegistry,
   QualityCriteria,
   StakeVault,
@@ -162,6 +165,9 @@ export const SYSTEM = {
   StakeVault,
   QualityCriteria,
   VerdictCourt,
+  CheckpointAnchor,
+  InclusionProof,
+  EasAdapter,
 } as const;
 
 /**
@@ -218,11 +224,14 @@ export function systemDeployment(config: SystemConfig): {
     timelock,
     court,
   ]);
+  const anchors = place('CheckpointAnchor', CheckpointAnchor.abi, [authority, vault]);
+  place('InclusionProof', InclusionProof.abi, [anchors]);
+  place('EasAdapter', EasAdapter.abi, [authority, anchors]);
   const addresses = Object.fromEntries(steps.map(({ name, address }) => [name, address])) as Addresses;
   return {
     addresses,
     steps,
-    setup: setupOf(config, addresses, [verdicts]),
+    setup: setupOf(config, addresses, [verdicts, anchors]),
     deploymentProxy: CREATE2_DEPLOYER,
     stillAdmin: {
       to: authority,
@@ -272,28 +281,41 @@ function setupOf(config: SystemConfig, at: Addresses, courts: readonly Hex[]): S
   const toTreasury =
     INITIAL_SUPPLY - config.rewardPool - config.allocations.reduce((sum, { amount }) => sum + amount, 0n);
   return [
-    byAccessManager(
-      manage(
-        'setTargetFunctionRole',
-        at.StakeVault,
-        selectorsOf(StakeVault.abi, COURT_FUNCTIONS),
-        ROLES.court,
+    {
+      ...byAccessManager(
+        manage(
+          'setTargetFunctionRole',
+          at.StakeVault,
+          selectorsOf(StakeVault.abi, COURT_FUNCTIONS),
+          ROLES.court,
+        ),
+        ...courts.map((court) => manage('grantRole', ROLES.court, court, 0)),
+        manage(
+          'setTargetFunctionRole',
+          at.VerdictCourt,
+          selectorsOf(VerdictCourt.abi, ['pause', 'unpause']),
+          ROLES.guardian,
+        ),
+        manage('grantRole', ROLES.guardian, at.TimelockController, 0),
+        ...(config.guardian ? [manage('grantRole', ROLES.guardian, config.guardian, 0)] : []),
+        manage('grantRole', ROLES.registrar, at.TimelockController, 0),
+        manage('grantRole', ROLES.registrar, config.registrar, 0),
+        manage(
+          'setTargetFunctionRole',
+          at.CheckpointAnchor,
+          selectorsOf(CheckpointAnchor.abi, ['registerOrigin', 'setOperator', 'setWitnesses']),
+          ROLES.registrar,
+        ),
+        manage('labelRole', ROLES.court, 'court'),
+        manage('labelRole', ROLES.registrar, 'registrar'),
+        manage('labelRole', ROLES.guardian, 'guardian'),
       ),
-      ...courts.map((court) => manage('grantRole', ROLES.court, court, 0)),
-      manage(
-        'setTargetFunctionRole',
-        at.VerdictCourt,
-        selectorsOf(VerdictCourt.abi, ['pause', 'unpause']),
-        ROLES.guardian,
-      ),
-      manage('grantRole', ROLES.guardian, at.TimelockController, 0),
-      ...(config.guardian ? [manage('grantRole', ROLES.guardian, config.guardian, 0)] : []),
-      manage('grantRole', ROLES.registrar, at.TimelockController, 0),
-      manage('grantRole', ROLES.registrar, config.registrar, 0),
-      manage('labelRole', ROLES.court, 'court'),
-      manage('labelRole', ROLES.registrar, 'registrar'),
-      manage('labelRole', ROLES.guardian, 'guardian'),
-    ),
+      unless: {
+        to: at.AccessManager,
+        data: manage('hasRole', ROLES.registrar, config.registrar),
+        atLeast: 1n,
+      },
+    },
     ...Object.entries(config.criteria).map(([digest, criteria]) => ({
       to: at.QualityCriteria,
       data: encodeFunctionData({

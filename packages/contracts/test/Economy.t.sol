@@ -34,29 +34,29 @@ contract Players is Fixture {
         people.push(address(timelock));
     }
 
-    function stake(uint256 by, uint256 at, uint96 amount) external {
+    function stake(uint256 by, uint256 whose, uint96 amount) external {
         amount = uint96(1 + amount % 5_000e18);
         vm.prank(people[by % PEOPLE]);
-        try vault.stake(providers[at % PEOPLE], amount) {
-            stakedEver[providers[at % PEOPLE]] += amount;
+        try vault.stake(providers[whose % PEOPLE], amount) {
+            stakedEver[providers[whose % PEOPLE]] += amount;
         } catch {}
     }
 
-    function beginUnbonding(uint256 at, uint96 amount) external {
-        (uint256 total,, uint256 unbonding,) = vault.stakeOf(providers[at % PEOPLE]);
+    function beginUnbonding(uint256 whose, uint96 amount) external {
+        (uint256 total,, uint256 unbonding,) = vault.stakeOf(providers[whose % PEOPLE]);
         if (total == unbonding) return;
-        vm.prank(people[at % PEOPLE]);
-        vault.beginUnbonding(providers[at % PEOPLE], uint128(1 + amount % (total - unbonding)));
+        vm.prank(people[whose % PEOPLE]);
+        vault.beginUnbonding(providers[whose % PEOPLE], uint128(1 + amount % (total - unbonding)));
     }
 
-    function cancelUnbonding(uint256 at) external {
-        vm.prank(people[at % PEOPLE]);
-        try vault.cancelUnbonding(providers[at % PEOPLE]) {} catch {}
+    function cancelUnbonding(uint256 whose) external {
+        vm.prank(people[whose % PEOPLE]);
+        try vault.cancelUnbonding(providers[whose % PEOPLE]) {} catch {}
     }
 
-    function withdraw(uint256 at) external {
-        bytes32 id = providers[at % PEOPLE];
-        address controller = people[at % PEOPLE];
+    function withdraw(uint256 whose) external {
+        bytes32 id = providers[whose % PEOPLE];
+        address controller = people[whose % PEOPLE];
         uint256 before = token.balanceOf(controller);
         vm.prank(controller);
         try vault.withdraw(id) {
@@ -71,14 +71,14 @@ contract Players is Fixture {
         fundsEver += amount;
     }
 
-    function post(uint256 at, uint8 decision, uint8 subject) external {
+    function post(uint256 whose, uint8 decision, uint8 subject) external {
         if (verdicts.length == MOST_VERDICTS) return;
         // Few subjects, so that verdicts meet.
         bytes32 about = bytes32(uint256(subject % 16));
         uint48 madeAt = uint48(block.timestamp);
         VerdictProof memory made;
         made.verdict.subject = about;
-        made.verdict.providerId = providers[at % PEOPLE];
+        made.verdict.providerId = providers[whose % PEOPLE];
         made.verdict.decision = 1 + decision % 3;
         made.verdict.statement = bytes32(verdicts.length);
         made.batch.contractDigest = CONTRACT;

@@ -107,11 +107,13 @@ test('the OpenAPI document names every route', async () => {
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths).sort()).toEqual([
     ...[
+      '/v1/governance',
       '/v1/log/evidence/{name}',
       '/v1/log/health',
       '/v1/log/lookup',
       '/v1/log/policy',
       '/v1/observations',
+      '/v1/providers',
       '/v1/records',
       '/v1/records/{id}',
       '/v1/records/{id}/bundle',
