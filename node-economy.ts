@@ -3,20 +3,35 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ContractsFile,
+  DECISION_CODES,
   deployEconomy,
   EconomyReader,
   enterProvider,
+  type LoggedVerdict,
   registerOrigin,
+  VerdictPoster,
 } from '@assay/chain';
 import type { DataContract } from '@assay/checks';
 import { type Committee, DEVELOPMENT_TERMS, type SystemConfig, systemDeployment } from '@assay/contracts';
-import { AssayError, bytesToHex } from '@assay/core';
+import {
+  AssayError,
+  base64Decode,
+  bytesToHex,
+  fromUtf8,
+  leafHash,
+  parseEnvelope,
+  type Statement,
+  type VerdictStatement,
+} from '@assay/core';
+import type { Catalogue } from '@assay/pipeline';
+import { encodeAbiParameters, type Hex, keccak256 } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 
 const ONE = 10n ** 18n;
 const VERIFIERS = 3;
 const REVIEWERS = 5;
 const STAKE = 10_000n * ONE;
+const POST_EVERY_MS = 30_000;
 /** What an anchor needs; on a chain that costs money nothing else is deployed. */
 const ANCHORING = ['AccessManager', 'CheckpointAnchor'] as const;
 const FIRST_BACKOFF_MS = 500;
@@ -57,6 +72,7 @@ export function nodeSystem(options: {
   let deploying: Promise<ContractsFile> | null = null;
   return {
     account,
+    verifiers: config.verifiers,
     controllers,
     names: providers,
     addresses: systemDeployment(config).addresses,
@@ -104,17 +120,21 @@ export function prepareAnchors(options: {
 export function startEconomy(options: {
   chain: { rpcUrl: string; chainId: number };
   system: ReturnType<typeof nodeSystem>;
+  catalogue: Catalogue;
   /** Where to write which contracts there are. */
   file: string;
+  /** Where to keep which verdicts are in which batch. */
+  verdictsFile: string;
 }) {
-  const { chain, system } = options;
-  const { controllers, names } = system;
+  const { chain, system, catalogue } = options;
+  const { account, controllers, names } = system;
   const stop = new AbortController();
   let reader: EconomyReader | null = null;
+  let place: ContractsFile | null = null;
   let failure: string | null = 'the contracts are being deployed';
 
   async function bring(): Promise<void> {
-    const place = await system.deploy(chain, true);
+    place = await system.deploy(chain, true);
     for (const [did, controller] of controllers)
       await enterProvider({ place, did, controller, stake: STAKE, developmentChain: true });
     writeFileSync(options.file, `${JSON.stringify(place, null, 2)}\n`);
@@ -141,20 +161,76 @@ export function startEconomy(options: {
     }
   })();
 
-  function ready(): EconomyReader {
-    if (reader) return reader;
+  function ready<T>(part: T | null): T {
+    if (part !== null) return part;
     throw new AssayError('CHAIN_UNAVAILABLE', `the contracts are not there yet: ${failure}`, {
       next: 'try again in a few seconds',
     });
   }
+  const providerIds = new Map(
+    [...controllers].map(([did, { address }]) => [
+      did,
+      keccak256(encodeAbiParameters([{ type: 'string' }, { type: 'address' }], [did, address])),
+    ]),
+  );
+  const poster = new VerdictPoster({
+    file: options.verdictsFile,
+    place: async () => ready(place),
+    verdictsAfter: (index, most) => verdictsAfter(catalogue, providerIds, index, most),
+    committee: system.verifiers,
+    verifiers: Array.from({ length: VERIFIERS }, (_, i) => account(`verifier-${i + 1}`)),
+    sender: account('poster'),
+    everyMs: POST_EVERY_MS,
+    nowMs: Date.now,
+    developmentChain: true,
+  });
   return {
-    providers: async () => ready().providers(),
-    governance: async () => ready().governance(),
+    providers: async () => ready(reader).providers(),
+    governance: async () => ready(reader).governance(),
+    /** @throws PROOF_PENDING while the verdict is in no batch on the chain. */
+    verdictProof(id: string) {
+      const { chainId, addresses } = ready(place);
+      const found = poster.proof(`0x${id}`);
+      if (found?.posted) return { chainId, court: addresses.VerdictCourt!, ...found.proof };
+      throw new AssayError('PROOF_PENDING', `no verdict on ${id} is on the chain yet`, {
+        next: `try again in a minute${poster.state().lastError ? `; the chain said: ${poster.state().lastError}` : ''}`,
+      });
+    },
     async close() {
       stop.abort();
-      await running;
+      await Promise.all([running, poster.close()]);
     },
   };
+}
+
+/** Verdicts on what providers observed; what Assay itself derived has no stake behind it. */
+function verdictsAfter(
+  catalogue: Catalogue,
+  providerIds: ReadonlyMap<string, Hex>,
+  index: number,
+  most: number,
+): { verdicts: LoggedVerdict[]; readUpTo: number | null } {
+  const logged = catalogue.logged('verdict', index, most);
+  const verdicts = logged.flatMap(({ entry, index }) => {
+    const { predicate } = statementOf(entry) as VerdictStatement;
+    const providerId = providerIds.get(catalogue.get(predicate.observation).signer);
+    if (!providerId || index === null) return [];
+    return {
+      index,
+      providerId,
+      contractDigest: `0x${predicate.contract.digest.sha256}` as const,
+      subject: `0x${predicate.observation}` as const,
+      statement: `0x${bytesToHex(leafHash(entry))}` as const,
+      decision: DECISION_CODES[predicate.decision],
+      level: Number(predicate.level.slice(1)),
+    };
+  });
+  return { verdicts, readUpTo: logged.at(-1)?.index ?? null };
+}
+
+function statementOf(entry: Uint8Array): Statement {
+  const { payload } = parseEnvelope(JSON.parse(fromUtf8(entry)));
+  return JSON.parse(fromUtf8(base64Decode(payload)));
 }
 
 /** A contract's own terms say nothing of money: on a development chain all have the same. */

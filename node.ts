@@ -221,7 +221,18 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   pipeline.subscribe(emit);
   await pipeline.recover();
 
-  const economy = chain && closing(closers, startEconomy({ chain, system, file: layout.contracts }));
+  const economy =
+    chain &&
+    closing(
+      closers,
+      startEconomy({
+        chain,
+        system,
+        catalogue,
+        file: layout.contracts,
+        verdictsFile: layout.verdictBatches,
+      }),
+    );
   const parts: RunningParts = {
     catalogue,
     anchors,

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Committee, type Criteria, PRODUCTION_TERMS, SYSTEM, type SystemConfig } from '@assay/contracts';
 import {
   type Abi,
@@ -30,6 +31,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DevelopmentChain, startAnvil } from './anvil.ts';
 import { type ContractsFile, deployEconomy } from './economy.ts';
 import { EconomyReader } from './economy-reader.ts';
+import { VerdictPoster } from './verdict-poster.ts';
 
 const ONE = 10n ** 18n;
 const CONTRACT = sha256(stringToHex('a data contract'));
@@ -200,14 +202,69 @@ test('a vote changes what a data contract asks for, and nothing else does', asyn
   expect(revision).toBe(2);
 });
 
+test('verdicts reach the chain in batches, each once, also when the poster dies and the chain refuses', async () => {
+  const providerId = (await read(
+    'ProviderRegistry',
+    'providerIdOf',
+    'did:example:honest',
+    honest.address,
+  )) as Hex;
+  const logged = Array.from({ length: 37 }, (_, index) => ({
+    index: index * 3,
+    contractDigest: CONTRACT,
+    subject: subject(`observation ${index}`),
+    providerId,
+    statement: subject(`verdict ${index}`),
+    decision: 1 as const,
+    level: 2,
+  }));
+  await time.setBalance({ address: deployer.address, value: parseEther('1') });
+  const { timestamp } = await client.getBlock();
+  let there = false;
+  const poster = () =>
+    new VerdictPoster({
+      file: join(folder, 'verdicts.db'),
+      place: async () => {
+        if (there) return place;
+        throw new Error('not there yet');
+      },
+      verdictsAfter: (index, most) => {
+        const verdicts = logged.filter((verdict) => verdict.index > index).slice(0, Math.min(most, 10));
+        return { verdicts, readUpTo: verdicts.at(-1)?.index ?? null };
+      },
+      committee: config.verifiers,
+      verifiers: verifiers.slice(1),
+      sender: deployer,
+      everyMs: 20,
+      nowMs: () => Number(timestamp) * 1000,
+      developmentChain: true,
+    });
+  const first = poster();
+  await until(() => first.state().lastError !== null);
+  there = true;
+  await until(() => first.state().posted > 0);
+  await first.close();
+  const second = poster();
+  await until(() => second.state().posted === 37 && second.state().waiting === 0);
+  expect(second.state()).toEqual({ posted: 37, waiting: 0, lastError: null });
+  await pass(86_402);
+  for (const { subject: about } of [logged[0]!, logged[20]!, logged[36]!]) {
+    await call(voter, 'VerdictCourt', 'finalise', second.proof(about)!.proof);
+    const [decision, level] = (await read('VerdictCourt', 'verdictOf', CONTRACT, about)) as number[];
+    expect([decision, level]).toEqual([1, 2]);
+  }
+  expect(second.proof(subject('never seen'))).toBeNull();
+  await second.close();
+});
+
 test('a reader of the chain alone sees all of it', async () => {
   const reader = new EconomyReader({ place, developmentChain: true, nameOf: (did) => did.split(':')[2]! });
   const { providers, chain, rewardPool } = await reader.providers();
   expect(chain).toMatchObject({ chainId: 31_337, simulated: true });
-  expect(rewardPool).toBe(String(999_999n * ONE));
+  expect(rewardPool).toBe(String(999_996n * ONE));
   const [good, bad] = providers;
   expect(good).toMatchObject({ name: 'honest', slashed: '0', disputes: [{ phase: 'settled', appeals: 1 }] });
-  expect(good!.rewards.credited).toBe(String((ONE * 9n) / 10n));
+  expect(good!.rewards.credited).toBe(String((ONE * 36n) / 10n));
   expect(bad).toMatchObject({
     slashed: String(1_000n * ONE),
     stake: { total: '0', locked: '0', unbonding: '0', withdrawableAt: null },
@@ -381,6 +438,11 @@ async function call(
 
 function errorsOf(contract: keyof typeof SYSTEM) {
   return (SYSTEM[contract].abi as Abi).filter(({ type }) => type === 'error');
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 400 && !holds(); i++) await sleep(25);
+  expect(holds()).toBe(true);
 }
 
 async function pass(seconds: number): Promise<void> {

@@ -158,7 +158,7 @@ export async function enterProvider(options: {
 }
 
 /** An account with a line to a chain. */
-function openLine(rpcUrl: string, account: Account) {
+export function openLine(rpcUrl: string, account: Account) {
   const transport = http(rpcUrl, { retryCount: 0, timeout: TIMEOUT_MS });
   const client = createPublicClient({ transport, cacheTime: 0, pollingInterval: 50 });
   const wallet = createWalletClient({ account, transport });

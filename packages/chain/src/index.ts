@@ -12,3 +12,10 @@ export {
   type ProviderState,
   type ProvidersState,
 } from './economy-reader.ts';
+export {
+  DECISION_CODES,
+  type LoggedVerdict,
+  signaturesOf,
+  VerdictPoster,
+  type VerdictProof,
+} from './verdict-poster.ts';

@@ -1,5 +1,7 @@
 import type { GovernanceState, ProvidersState } from '@assay/chain';
+import { AssayError } from '@assay/core';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import type { NodeView } from './node-view.ts';
 
 /** A node that uses no chain has no economy, and says so. */
@@ -40,6 +42,23 @@ export function serveEconomy(app: FastifyInstance, { economy }: NodeView): void 
     async (_request, reply): Promise<GovernanceView> => {
       reply.header('cache-control', 'no-store');
       return economy ? economy.governance() : NONE;
+    },
+  );
+  app.get(
+    '/v1/records/:id/verdict-proof',
+    {
+      schema: {
+        summary:
+          'Proof of the verdict on an observation for the VerdictCourt contract, for `assay challenge`',
+        params: z.object({
+          id: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits'),
+        }),
+      },
+    },
+    (request) => {
+      const { id } = request.params as { id: string };
+      if (economy) return economy.verdictProof(id);
+      throw new AssayError('NOT_FOUND', NONE.reason, { next: 'ask a node that uses contracts' });
     },
   );
 }

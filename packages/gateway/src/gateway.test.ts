@@ -118,6 +118,7 @@ test('the OpenAPI document names every route', async () => {
       '/v1/records/{id}',
       '/v1/records/{id}/bundle',
       '/v1/records/{id}/receipt',
+      '/v1/records/{id}/verdict-proof',
     ],
     ...['/v1/reference-rates/{pair}/{interval}', '/v1/reference-rates/{pair}/{interval}/{time}'],
     '/v1/search',

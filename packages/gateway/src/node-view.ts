@@ -1,4 +1,4 @@
-import type { GovernanceState, ProvidersState } from '@assay/chain';
+import type { GovernanceState, ProvidersState, VerdictProof } from '@assay/chain';
 import type { AssayError, Bundle, LookupAnswer, LookupQuery, SourceMode, TrustPolicy } from '@assay/core';
 import type { TileSource } from '@assay/ledger';
 import type { Catalogue } from '@assay/pipeline';
@@ -29,7 +29,12 @@ export interface NodeView {
   /** @throws PROOF_PENDING, REQUEST_INVALID */
   lookup(query: LookupQuery): Promise<LookupAnswer>;
   /** What the contracts say; null when the node uses none. @throws CHAIN_UNAVAILABLE, RPC_UNAVAILABLE */
-  economy: { providers(): Promise<ProvidersState>; governance(): Promise<GovernanceState> } | null;
+  economy: {
+    providers(): Promise<ProvidersState>;
+    governance(): Promise<GovernanceState>;
+    /** Proves the verdict on an observation to the court. @throws PROOF_PENDING */
+    verdictProof(id: string): VerdictProof & { chainId: number; court: string };
+  } | null;
   /** The built console; null where it was not built. */
   consoleDirectory: string | null;
 }

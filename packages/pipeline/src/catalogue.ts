@@ -244,6 +244,16 @@ export class Catalogue {
     return row.bytes;
   }
 
+  /** Logged statements of a kind after a log index, in the log's order. */
+  logged(kind: RecordKind, afterIndex: number, most: number): CatalogueEntry[] {
+    return this.#all(
+      `SELECT ${ENTRY_COLUMNS} FROM statements WHERE log_index > ? AND kind = ? ORDER BY log_index LIMIT ?`,
+      afterIndex,
+      kind,
+      most,
+    );
+  }
+
   /** The verdict on a statement. */
   verdictOn(id: string): VerdictSummary | null {
     const row = this.#one<Omit<VerdictSummary, Parsed> & Record<Parsed, string>>(

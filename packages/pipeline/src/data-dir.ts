@@ -23,6 +23,8 @@ export function dataDirLayout(root: string) {
     chain: join(root, 'chain'),
     /** Which contracts there are, for the `assay` commands. */
     contracts: join(root, 'contracts.json'),
+    /** Which verdicts went onto the chain in which batch. */
+    verdictBatches: join(root, 'verdict-batches.db'),
     witness: (number: number) => join(root, `witness-${number}`),
     trustPolicy: join(root, 'trust-policy.json'),
     lock: join(root, 'lock.db'),
