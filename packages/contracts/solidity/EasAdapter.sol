@@ -46,6 +46,7 @@ contract EasAdapter is AccessManaged {
         bool done;
         uint256 gasLimit = EAS_GAS;
         // Nothing is copied of what it answers: a long answer would be paid for here.
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             done := call(gasLimit, target, 0, add(input, 0x20), mload(input), 0, 0)
         }

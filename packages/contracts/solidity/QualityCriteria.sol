@@ -85,7 +85,7 @@ contract QualityCriteria is AccessManaged {
         if (criteria.minimum > criteria.maximum) revert RangeEmpty(criteria.minimum, criteria.maximum);
         Entry storage entry = entries[contractDigest];
         entry.criteria = criteria;
-        entry.revision += 1;
+        ++entry.revision;
         entry.since = uint48(block.timestamp);
         entry.inForce = true;
         emit CriteriaSet(contractDigest, entry.revision, criteria);
@@ -96,7 +96,7 @@ contract QualityCriteria is AccessManaged {
         Entry storage entry = entries[contractDigest];
         if (!entry.inForce) revert NotInForce(contractDigest);
         entry.inForce = false;
-        entry.revision += 1;
+        ++entry.revision;
         entry.since = uint48(block.timestamp);
         emit ContractRetired(contractDigest, entry.revision);
     }

@@ -83,7 +83,8 @@ library Quorum {
             if ((remaining >> i) & 1 == 0) continue;
             if (next == signed) revert SignersMalformed();
             remaining ^= 1 << i;
-            bytes32[2] calldata rvs = signatures.rvs[next++];
+            bytes32[2] calldata rvs = signatures.rvs[next];
+            ++next;
             (address signer,,) = ECDSA.tryRecover(digest, rvs[0], rvs[1]);
             if (signer != committee.members[i]) revert SignatureInvalid(i, signer);
         }

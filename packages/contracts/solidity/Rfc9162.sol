@@ -90,6 +90,7 @@ library Rfc9162 {
     /// @dev In assembly: Solidity's own call of the precompile copies the input through memory a second time, which
     ///      costs as much again as the hash.
     function nodeHash(bytes32 left, bytes32 right) internal view returns (bytes32 hash) {
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore8(free, 0x01)

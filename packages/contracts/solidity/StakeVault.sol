@@ -27,6 +27,7 @@ contract StakeVault is IStakeVault, AccessManaged {
 
     /// @inheritdoc IStakeVault
     /// @dev Fixed for ever: the courts refuse periods whose sum exceeds it, so whoever lied is still here to pay.
+    // solhint-disable-next-line const-name-snakecase
     uint48 public constant unbondingSeconds = 21 days;
 
     ERC20Burnable public immutable token;

@@ -1,3 +1,5 @@
+/** Contracts that are deployed one by one: one for each rate, one for each kind of content. */
+export { ContentRegistry, ReferenceRateFeed, RoyaltySplitter } from './artifacts.ts';
 export * from './deployment.ts';
 
 /** Storage slot of CheckpointAnchor's `heads`; its members lie at keccak256(originId ‖ slot) and after. */
