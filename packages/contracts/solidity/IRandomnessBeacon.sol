@@ -9,4 +9,7 @@ interface IRandomnessBeacon {
 
     /// @notice What a round drew; zero while nobody brought it.
     function randomnessOf(uint64 round) external view returns (bytes32 randomness);
+
+    /// @notice True when the proposer of one block can have a round drawn again, by giving up his block.
+    function biasableByProposer() external view returns (bool);
 }
