@@ -95,16 +95,16 @@ test('with the chain killed, or a witness, the node goes on and catches up', asy
   const status = async () =>
     (await (await fetch(`${base}/v1/status`)).json()) as {
       log: { size: number; published: { size: number } | null };
-      anchor: { last: { size: number } | null };
+      anchors: { last: { size: number } | null }[];
     };
   try {
-    await until(async () => (await status()).anchor.last !== null);
+    await until(async () => (await status()).anchors[0]!.last !== null);
     const before = await status();
     for (const pid of leftovers(/anvil --port/)) process.kill(pid, 'SIGKILL');
     process.kill(leftovers(/witness\/src\/main\.ts/)[0]!, 'SIGKILL');
     await until(async () => ((await status()).log.published?.size ?? 0) > before.log.size + 50);
     const during = await status();
-    await until(async () => ((await status()).anchor.last?.size ?? 0) > during.log.size);
+    await until(async () => ((await status()).anchors[0]!.last?.size ?? 0) > during.log.size);
   } finally {
     expect(await stop(child)).toBe(0);
   }

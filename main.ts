@@ -100,7 +100,7 @@ async function runOnce(node: Node, options: StartOptions, stop: AbortController)
     node.ledger.whenPublished(node.ledger.size).then(() => true),
     new Promise<boolean>((resolve) => setTimeout(() => resolve(false), PUBLISH_TIMEOUT_MS).unref()),
   ]);
-  const anchored = node.keeper === null || (published && (await node.keeper.flush(PUBLISH_TIMEOUT_MS)));
+  const anchored = published && (await node.keepers.flush(PUBLISH_TIMEOUT_MS));
   const summary: RunSummary = {
     ...node.summary(),
     seconds: Math.round((performance.now() - began) / 100) / 10,

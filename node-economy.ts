@@ -69,25 +69,27 @@ export function nodeSystem(options: {
     ],
     rewardPool: 1_000_000n * ONE,
   };
-  let deploying: Promise<ContractsFile> | null = null;
+  const deploying = new Map<number, Promise<ContractsFile>>();
   return {
     account,
     verifiers: config.verifiers,
     controllers,
     names: providers,
     addresses: systemDeployment(config).addresses,
-    /** One deployment at a time: all its transactions are one account's. */
+    /** One deployment of a chain at a time: all its transactions are one account's. */
     deploy(chain: { rpcUrl: string; chainId: number }, developmentChain: boolean): Promise<ContractsFile> {
-      deploying ??= deployEconomy({
-        ...chain,
-        deployer: account('deployer'),
-        config,
-        developmentChain,
-        ...(developmentChain ? {} : { only: ANCHORING }),
-      }).finally(() => {
-        deploying = null;
-      });
-      return deploying;
+      const { chainId } = chain;
+      const underWay =
+        deploying.get(chainId) ??
+        deployEconomy({
+          ...chain,
+          deployer: account('deployer'),
+          config,
+          developmentChain,
+          ...(developmentChain ? {} : { only: ANCHORING }),
+        }).finally(() => deploying.delete(chainId));
+      deploying.set(chainId, underWay);
+      return underWay;
     },
   };
 }

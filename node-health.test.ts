@@ -57,6 +57,10 @@ function promises(given: {
   const [unread, unanchored] = [new Backlog(() => nowMs), new Backlog(() => nowMs)];
   for (const backlog of [unread, unanchored]) backlog.published(SIZE);
   nowMs = given.waitedMs;
+  const anchored = (given.anchored ?? []).map(({ size }) => ({
+    size,
+    proof: { blockNumber: 1, chainId: 1 },
+  }));
   const parts = {
     catalogue: { growth: () => [] },
     ledger: {
@@ -66,8 +70,10 @@ function promises(given: {
       witnessStates: () => [],
     },
     anchors: {
-      list: () => (given.anchored ?? []).map(({ size }) => ({ size, proof: { blockNumber: 1, chainId: 1 } })),
+      list: () => anchored,
+      latest: () => anchored.at(-1) ?? null,
     },
+    keepers: { states: () => [] },
     publishedAt: () => '2026-01-01T00:00:00Z',
   } as unknown as RunningParts;
   const monitor = {
@@ -77,7 +83,7 @@ function promises(given: {
     incidents: [],
     ...given.monitor,
   } as unknown as MonitorStatus;
-  const identity = { chain: { chainId: 1 }, quorum: 2 } as unknown as NodeIdentity;
+  const identity = { chains: [{ chainId: 1 }], quorum: 2 } as unknown as NodeIdentity;
   return healthOf(identity, parts, { meter: new PublicationMeter(), unread, unanchored, monitor })
     .serviceLevel;
 }

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { LogHealth } from '@assay/gateway';
 import type { MonitorStatus } from '@assay/ledger';
 import { instantOf } from '@assay/sources';
-import type { NodeIdentity, RunningParts } from './node-report.ts';
+import { anchorStatus, type NodeIdentity, type RunningParts } from './node-report.ts';
 
 /** What this node promises of its log. The measured figures stand beside it in `/v1/log/health`. */
 export const PROMISED = {
@@ -135,6 +135,7 @@ export function healthOf(
     incidents: monitor.incidents
       .map(({ atMs, ...incident }) => ({ ...incident, at: instantOf(atMs) }))
       .reverse(),
+    chains: parts.keepers.states().map(anchorStatus),
     anchors: anchors
       .list(identity.origin)
       .slice(-10)
@@ -182,23 +183,30 @@ function readSoon({ ledger }: RunningParts, monitor: MonitorStatus, unread: Back
 }
 
 function anchoredSoon(
-  { chain }: NodeIdentity,
+  { chains }: NodeIdentity,
   { anchors, ledger }: RunningParts,
   unanchored: Backlog,
 ): Promised {
   const size = ledger.published()?.size ?? 0;
-  const newest = chain && anchors.list(ledger.origin).at(-1);
-  const waitsMs = unanchored.waitsMs(newest?.size ?? 0);
+  const newest = chains.map(({ chainId }) => ({ chainId, anchor: anchors.latest(ledger.origin, chainId) }));
+  // The chain that is furthest behind counts.
+  const least = Math.min(...newest.map(({ anchor }) => anchor?.size ?? 0));
+  const waitsMs = unanchored.waitsMs(chains.length === 0 ? 0 : least);
   const late = waitsMs > PROMISED.anchoredWithinMs;
+  const measured = newest.map(({ chainId, anchor }) => {
+    const where = chains.length > 1 ? ` of chain ${chainId}` : '';
+    return anchor
+      ? `size ${anchor.size} of ${size} in block ${anchor.proof.blockNumber}${where}`
+      : `nothing is anchored yet${where && ` on chain ${chainId}`}`;
+  });
   return {
     name: 'The public checkpoint is on a chain',
     promised: `within ${seconds(PROMISED.anchoredWithinMs)}`,
-    measured: !chain
-      ? 'no chain is used'
-      : `${newest ? `size ${newest.size} of ${size} in block ${newest.proof.blockNumber}` : 'nothing is anchored yet'}${
-          late ? `; the next has waited ${seconds(waitsMs)}` : ''
-        }`,
-    status: !chain ? 'unknown' : late ? 'fail' : newest ? 'pass' : 'unknown',
+    measured:
+      chains.length === 0
+        ? 'no chain is used'
+        : `${measured.join(', ')}${late ? `; the next has waited ${seconds(waitsMs)}` : ''}`,
+    status: chains.length === 0 ? 'unknown' : late ? 'fail' : least > 0 ? 'pass' : 'unknown',
   };
 }
 

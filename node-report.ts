@@ -1,5 +1,5 @@
 /** What a running node says of itself: whom its first trust policy names, how it is, and what a run came to. */
-import type { AnchorKeeper, AnchorStore } from '@assay/chain';
+import type { AnchorKeepers, AnchorStore, KeeperState } from '@assay/chain';
 import {
   bytesToHex,
   formatTlogPolicy,
@@ -26,7 +26,8 @@ export interface NodeIdentity {
   providers: ReadonlyMap<Venue, { did: string }>;
   checker: string;
   deriver: string;
-  chain: { chainId: number; contract: string } | null;
+  /** Where the log is anchored. */
+  chains: readonly { chainId: number; contract: string }[];
 }
 
 /** The parts of a running node that its reports read. */
@@ -34,7 +35,7 @@ export interface RunningParts {
   catalogue: Catalogue;
   anchors: AnchorStore;
   ledger: Ledger;
-  keeper: AnchorKeeper | null;
+  keepers: AnchorKeepers;
   source: MarketSource;
   version: string;
   startedAt: string;
@@ -47,10 +48,10 @@ const MAX_TRUSTED_BLOCKS = 2_000;
 
 /** The policy that trusts exactly this node: for a first try, and as a form to edit. */
 export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): TrustPolicy {
-  const { origin, vkey, quorum, witnesses, providers, checker, deriver, chain } = identity;
+  const { origin, vkey, quorum, witnesses, providers, checker, deriver, chains } = identity;
   const streamsOf = (venue: Venue) =>
     STREAMS.filter((stream) => stream.venue === venue).map(({ name }) => name);
-  const blocks = anchors.list(origin).slice(-MAX_TRUSTED_BLOCKS);
+  const trusted = anchors.list(origin).slice(-MAX_TRUSTED_BLOCKS);
   return {
     mediaType: POLICY_TYPE,
     logs: [{ origin, vkey }],
@@ -60,8 +61,13 @@ export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): Tru
       { did: deriver, streams: [rateStream(BTC_USD.pair, '1m'), rateStream(BTC_USD.pair, '1h')] },
     ],
     checkers: [checker],
-    chains: chain ? [{ ...chain, trustedBlocks: blocks.map(({ proof }) => proof.blockHash) }] : [],
-    require: STEPS.filter((step) => chain !== null || step !== 'anchor'),
+    chains: chains.map((chain) => ({
+      ...chain,
+      trustedBlocks: trusted
+        .filter(({ proof }) => proof.chainId === chain.chainId)
+        .map(({ proof }) => proof.blockHash),
+    })),
+    require: STEPS.filter((step) => chains.length > 0 || step !== 'anchor'),
     accept: ['accept'],
     minLevel: 'L0',
   };
@@ -91,7 +97,7 @@ export function statusOf(identity: NodeIdentity, parts: RunningParts): NodeStatu
       },
     },
     witnesses: witnessStatus(identity, ledger),
-    anchor: anchorStatus(parts.keeper),
+    anchors: parts.keepers.states().map(anchorStatus),
     sources: sourceStatus(source, catalogue),
     incidents: { flagged: totals.verdicts.flag, rejected: totals.verdicts.reject },
     records: {
@@ -151,13 +157,13 @@ function witnessStatus({ quorum, witnesses }: NodeIdentity, ledger: Ledger): Nod
   };
 }
 
-function anchorStatus(keeper: AnchorKeeper | null): NodeStatus['anchor'] {
-  if (!keeper) return { status: 'none', chainId: null, contract: null, last: null };
-  const { status, chainId, contract, last, lastError } = keeper.state();
+/** How the log fares on one chain. */
+export function anchorStatus(state: KeeperState): NodeStatus['anchors'][number] {
+  const { last, lastError, pendingSize, finalSize, account, balanceWei, nextAction, endpoints } = state;
   return {
-    status,
-    chainId,
-    contract,
+    chainId: state.chainId,
+    contract: state.contract,
+    status: state.status,
     last: last && {
       size: last.size,
       transaction: last.transaction,
@@ -165,7 +171,13 @@ function anchorStatus(keeper: AnchorKeeper | null): NodeStatus['anchor'] {
       blockNumber: last.proof.blockNumber,
       blockHash: last.proof.blockHash,
     },
-    ...(lastError === undefined ? {} : { lastError }),
+    pendingSize,
+    finalSize,
+    account,
+    balanceWei,
+    nextAction,
+    lastError,
+    endpoints,
   };
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AnchorKeeper, AnchorStore, type DevelopmentChain, startAnvil } from '@assay/chain';
+import { AnchorKeepers, AnchorStore, type DevelopmentChain, IntentStore, startAnvil } from '@assay/chain';
 import { loadContracts, openRuleEngine } from '@assay/checks';
 import { AssayError, bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
@@ -30,6 +30,7 @@ import {
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
+import { privateKeyToAccount } from 'viem/accounts';
 import { nodeSystem, prepareAnchors, startEconomy } from './node-economy.ts';
 import { Backlog, healthOf, PublicationMeter } from './node-health.ts';
 import {
@@ -83,6 +84,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const layout = dataDirLayout(options.dataDir);
   closers.push(takeDataDir(layout));
   const secret = (role: string) => roleSecret(layout.keys, role);
+  const account = (role: string) => privateKeyToAccount(`0x${bytesToHex(secret(role))}`);
   const [logKey, checker, deriver] = await Promise.all(
     ['log', 'checker', 'deriver'].map((role) => ed25519Signer(secret(role))),
   );
@@ -90,16 +92,16 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const logSigner = ed25519NoteSigner(origin, logKey!);
   const catalogue = closing(closers, new Catalogue(layout.catalogue));
   const anchors = closing(closers, new AnchorStore(layout.anchors));
+  const intents = closing(closers, new IntentStore(layout.anchors));
 
   // The slow starts side by side; each is waited for even when another fails, so that it can be undone.
   const starts = [
     startWitnesses(layout.witness, { origin, vkey: logSigner.vkey }, closers),
-    options.chain === 'embedded' ? startChain(layout.chain, closers) : Promise.resolve(null),
+    options.chains === 'embedded' ? startChain(layout.chain, closers) : Promise.resolve(null),
     openSource(options, catalogue, closers, stop.signal),
   ] as const;
   await Promise.allSettled(starts);
   const [witnesses, chain, source] = await Promise.all(starts);
-  const endpoint = chain ?? (typeof options.chain === 'object' ? options.chain : null);
 
   const providers = new Map(
     await Promise.all(
@@ -121,19 +123,23 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     contracts,
     providers: new Map([...providers].map(([venue, { did }]) => [venue, did])),
   });
-  const keeper =
-    endpoint &&
-    new AnchorKeeper({
-      rpcUrl: endpoint.rpcUrl,
-      chainId: endpoint.chainId,
+  const developmentChain = chain !== null;
+  const chains = chain
+    ? [{ chainId: chain.chainId, rpcUrls: [chain.rpcUrl] }]
+    : options.chains === 'embedded'
+      ? []
+      : options.chains;
+  const keepers = new AnchorKeepers(
+    {
       origin,
-      contract: system.addresses.CheckpointAnchor,
-      prepare: prepareAnchors({ chain: endpoint, system, developmentChain: chain !== null, origin }),
-      anchorerSecret: secret('anchorer'),
       store: anchors,
+      intents,
       nowMs: Date.now,
-      everyMs: options.anchorEveryMs,
-      developmentChain: chain !== null,
+      onAlert: ({ chainId, code, message, next, recovered }) => {
+        const text = `anchoring on chain ${chainId}: ${message}`;
+        process.stderr.write(`assay: ${text} [${code}]${recovered ? '' : `; ${next}`}\n`);
+        emit({ type: 'alert', time: now(), text });
+      },
       onAnchored: ({ size, proof: { blockNumber, chainId } }) => {
         tolerant('the trust policy could not be written', writePolicy);
         emit({
@@ -143,7 +149,19 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
           text: `size ${size} anchored in block ${blockNumber} of chain ${chainId}`,
         });
       },
-    });
+    },
+    chains.map(({ chainId, rpcUrls }) => ({
+      chainId,
+      rpcUrls,
+      contract: system.addresses.CheckpointAnchor,
+      prepare: prepareAnchors({ chain: { chainId, rpcUrl: rpcUrls[0]! }, system, developmentChain, origin }),
+      anchorer: account('anchorer'),
+      everyMs: options.anchorEveryMs,
+      ...(options.anchorEveryEntries === undefined ? {} : { everyEntries: options.anchorEveryEntries }),
+      ...(options.maxFeePerGasWei === undefined ? {} : { maxFeePerGasWei: options.maxFeePerGasWei }),
+      developmentChain,
+    })),
+  );
   const identity: NodeIdentity = {
     origin,
     vkey: logSigner.vkey,
@@ -152,7 +170,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     providers,
     checker: checker!.did,
     deriver: deriver!.did,
-    chain: keeper && endpoint && { chainId: endpoint.chainId, contract: keeper.contract },
+    chains: keepers.states().map(({ chainId, contract }) => ({ chainId, contract })),
   };
   const writePolicy = () => {
     writeFileSync(
@@ -174,7 +192,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     tolerant('the checkpoint could not be kept', () => {
       publishedAt = catalogue.keepCheckpoint(checkpoint.size, checkpoint.note, publishedAt!);
     });
-    keeper?.submit(checkpoint);
+    keepers.submit(checkpoint);
     const { size } = checkpoint;
     emit({ type: 'checkpoint', time: publishedAt, size, text: `checkpoint at size ${size}, cosigned` });
   };
@@ -195,7 +213,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       stop.abort();
     },
   });
-  if (keeper) closing(closers, keeper);
+  closing(closers, keepers);
   closing(closers, ledger);
   const before = ledger.published();
   if (before) onPublished(before);
@@ -237,7 +255,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     catalogue,
     anchors,
     ledger,
-    keeper,
+    keepers,
     source,
     version,
     startedAt: now(),
@@ -254,7 +272,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
         origin,
         quorum: QUORUM,
         inclusionPath: (index, size) => ledger.inclusionPath(index, size),
-        anchorCovering: (index) => anchors.covering(origin, index),
+        anchorsCovering: (index) => anchors.covering(origin, index),
       }),
     async receipt(id) {
       const { index } = catalogue.get(id);
@@ -282,7 +300,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     view,
     pipeline,
     ledger,
-    keeper,
+    keepers,
     source,
     summary: () => summaryOf(identity, parts),
     notice: chain?.notice ?? null,

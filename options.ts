@@ -11,8 +11,11 @@ export interface StartOptions {
   once: boolean;
   json: boolean;
   anchorEveryMs: number;
-  /** The embedded development chain, another chain's endpoint, or none. */
-  chain: 'embedded' | 'none' | { rpcUrl: string; chainId: number };
+  anchorEveryEntries: number | undefined;
+  /** Most that a unit of gas may cost. */
+  maxFeePerGasWei: bigint | undefined;
+  /** The embedded development chain, or others; none when empty. Several endpoints of one chain control each other. */
+  chains: 'embedded' | readonly { chainId: number; rpcUrls: readonly string[] }[];
   host: string[];
   seed: number | undefined;
   hours: number | undefined;
@@ -31,7 +34,10 @@ usage: npm start -- [options]
   --host <name>                   another host name to answer to; may be repeated
   --data-dir <folder>             where everything is kept (default assay-data)
   --anchor-every <time>           least time between two anchors, such as 30s or 5m (default 30s)
-  --rpc <url> --chain-id <n>      anchor on another EVM chain instead of the embedded development chain
+  --anchor-entries <n>            … or sooner, when the log grew by so many entries
+  --rpc <url> --chain-id <n>      anchor on another EVM chain instead of the embedded development chain; a second
+                                  pair names a second chain; <url>,<url> are endpoints that must agree
+  --max-fee <gwei>                most that a unit of gas may cost (default 200)
   --no-chain                      do not anchor
   --seed <n> --hours <n>          of the simulated market
   --help
@@ -50,12 +56,6 @@ export function parseOptions(args: string[]): StartOptions | 'help' {
   if (values.help) return 'help';
   const once = values.once ?? false;
   if (values.json && !once) throw invalid('--json goes with --once', 'add --once');
-  if (values.rpc !== undefined && values['chain-id'] === undefined)
-    throw invalid('--rpc needs --chain-id', 'say which chain the endpoint serves');
-  const chainId =
-    values['chain-id'] === undefined
-      ? 0
-      : integer('--chain-id', values['chain-id'], 1, Number.MAX_SAFE_INTEGER);
   return {
     port: values.port === undefined ? DEFAULT_PORT : integer('--port', values.port, 0, 65_535),
     dataDir: values['data-dir'] ?? 'assay-data',
@@ -65,11 +65,12 @@ export function parseOptions(args: string[]): StartOptions | 'help' {
     once,
     json: values.json ?? false,
     anchorEveryMs: durationOf(values['anchor-every'] ?? '30s'),
-    chain: values['no-chain']
-      ? 'none'
-      : values.rpc === undefined
-        ? 'embedded'
-        : { rpcUrl: values.rpc, chainId },
+    anchorEveryEntries:
+      values['anchor-entries'] === undefined
+        ? undefined
+        : integer('--anchor-entries', values['anchor-entries'], 1, Number.MAX_SAFE_INTEGER),
+    maxFeePerGasWei: values['max-fee'] === undefined ? undefined : feeOf(values['max-fee']),
+    chains: values['no-chain'] ? [] : chainsOf(values.rpc, values['chain-id']),
     host: values.host ?? [],
     seed: values.seed === undefined ? undefined : integer('--seed', values.seed, 0, 2 ** 32 - 1),
     hours: values.hours === undefined ? undefined : integer('--hours', values.hours, 1, 24 * 366),
@@ -91,8 +92,10 @@ function parse(args: string[]) {
         once: { type: 'boolean' },
         json: { type: 'boolean' },
         'anchor-every': { type: 'string' },
-        rpc: { type: 'string' },
-        'chain-id': { type: 'string' },
+        'anchor-entries': { type: 'string' },
+        rpc: { type: 'string', multiple: true },
+        'chain-id': { type: 'string', multiple: true },
+        'max-fee': { type: 'string' },
         'no-chain': { type: 'boolean' },
         seed: { type: 'string' },
         hours: { type: 'string' },
@@ -120,6 +123,41 @@ function speedOf(text: string): number | 'max' {
     `expected --speed to be a positive number or max, got ${JSON.stringify(text)}`,
     'for example --speed 60',
   );
+}
+
+/** The first --rpc goes with the first --chain-id, the second with the second. */
+function chainsOf(rpc: string[] = [], chainIds: string[] = []): StartOptions['chains'] {
+  if (rpc.length !== chainIds.length) {
+    throw invalid(
+      `--rpc needs --chain-id: ${rpc.length} of the one came and ${chainIds.length} of the other`,
+      'say of each endpoint which chain it serves, for example --rpc https://rpc.example --chain-id 1',
+    );
+  }
+  if (rpc.length === 0) return 'embedded';
+  const chains = rpc.map((urls, i) => ({
+    chainId: integer('--chain-id', chainIds[i]!, 1, Number.MAX_SAFE_INTEGER),
+    rpcUrls: urls.split(','),
+  }));
+  for (const { chainId, rpcUrls } of chains) {
+    if (chains.filter((other) => other.chainId === chainId).length > 1)
+      throw invalid(`chain ${chainId} is named twice`, 'separate the endpoints of one chain by commas');
+    for (const url of rpcUrls) {
+      if (/^https?:$/.test(URL.parse(url)?.protocol ?? '')) continue;
+      throw invalid(
+        `expected --rpc to be an http or https URL, got ${JSON.stringify(url)}`,
+        'for example --rpc https://rpc.example:8545',
+      );
+    }
+  }
+  return chains;
+}
+
+/** Gwei, with up to nine decimals. */
+function feeOf(text: string): bigint {
+  const match = /^(\d{1,9})(?:\.(\d{1,9}))?$/.exec(text);
+  if (!match || Number(text) === 0)
+    throw invalid(`expected --max-fee to be gwei, got ${JSON.stringify(text)}`, 'for example --max-fee 50');
+  return BigInt(match[1]!) * 10n ** 9n + BigInt((match[2] ?? '').padEnd(9, '0'));
 }
 
 function durationOf(text: string): number {

@@ -28,12 +28,12 @@ export function startScreen(view: {
   notice: string | null;
 }): string {
   const { address, dataDir, status, version, notice } = view;
-  const { node, log, witnesses, anchor, sources } = status;
+  const { node, log, witnesses, anchors, sources } = status;
   const ready = witnesses.list.filter(({ state }) => state === 'ok').length;
-  const chain =
-    anchor.chainId === null
-      ? 'none: records stay unanchored'
-      : `${anchor.chainId}${anchor.chainId === 31_337 ? ' (embedded development chain, one node)' : ''}, ${anchor.status}, contract ${anchor.contract}`;
+  const chains = anchors.map(
+    ({ chainId, status, contract }) =>
+      `${chainId}${chainId === 31_337 ? ' (embedded development chain, one node)' : ''}, ${status}, contract ${contract}`,
+  );
   const line = (name: string, text: string) => `  ${name.padEnd(11)}${text}`;
   return [
     '',
@@ -44,7 +44,9 @@ export function startScreen(view: {
     line('Log', `${log.origin}  size ${log.size}`),
     line('Key', log.vkey),
     line('Witnesses', `${ready} of ${witnesses.of} cosigned the last checkpoint, quorum ${witnesses.quorum}`),
-    line('Chain', chain),
+    ...(chains.length === 0 ? ['none: records stay unanchored'] : chains).map((chain, i) =>
+      line(i === 0 ? 'Chain' : '', chain),
+    ),
     line('Data', dataDir),
     ...(notice ? [line('Note', notice)] : []),
     '',

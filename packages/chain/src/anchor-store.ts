@@ -13,6 +13,8 @@ export interface AnchorRecord {
   transaction: string | null;
   gasUsed: string | null;
   proof: AnchorProof;
+  /** The chain calls its block final, and the endpoints agreed; absent until then. */
+  final?: true;
 }
 
 /**
@@ -49,7 +51,10 @@ export class AnchorStore {
   /** Marks every anchor from a block on as not the chain's. */
   orphan(origin: string, chainId: number, fromBlock: number): void {
     this.#db
-      .prepare('UPDATE anchors SET orphaned = 1 WHERE origin = ? AND chain_id = ? AND block_number >= ?')
+      .prepare(
+        `UPDATE anchors SET orphaned = 1, record = json_remove(record, '$.final')
+         WHERE origin = ? AND chain_id = ? AND block_number >= ?`,
+      )
       .run(origin, chainId, fromBlock);
   }
 
@@ -61,23 +66,51 @@ export class AnchorStore {
     return rows.map((row) => JSON.parse(row.record as string) as AnchorRecord);
   }
 
-  /** The smallest anchor that stands and covers a log index. */
-  covering(origin: string, index: number): AnchorRecord | null {
+  /**
+   * Anchors of the checkpoint that covers a log index on the most chains, by chain; the smallest of such checkpoints.
+   */
+  covering(origin: string, index: number): AnchorRecord[] {
+    const rows = this.#db
+      .prepare(
+        `SELECT record FROM anchors WHERE origin = :origin AND orphaned = 0 AND size = (
+           SELECT size FROM anchors WHERE origin = :origin AND orphaned = 0 AND size > :index
+           GROUP BY size ORDER BY count(*) DESC, size LIMIT 1
+         ) ORDER BY chain_id`,
+      )
+      .all({ origin, index });
+    return rows.map((row) => JSON.parse(row.record as string) as AnchorRecord);
+  }
+
+  /** The newest anchor that stands, in a block no higher than `upToBlock`. */
+  latest(origin: string, chainId: number, upToBlock = Number.MAX_SAFE_INTEGER): AnchorRecord | null {
     const row = this.#db
       .prepare(
-        'SELECT record FROM anchors WHERE origin = ? AND orphaned = 0 AND size > ? ORDER BY size LIMIT 1',
+        `SELECT record FROM anchors WHERE origin = ? AND chain_id = ? AND orphaned = 0 AND block_number <= ?
+         ORDER BY size DESC LIMIT 1`,
       )
-      .get(origin, index);
+      .get(origin, chainId, upToBlock);
     return row ? (JSON.parse(row.record as string) as AnchorRecord) : null;
   }
 
-  latest(origin: string, chainId: number): AnchorRecord | null {
+  /** The largest size that is final; null before the first. */
+  finalSize(origin: string, chainId: number): number | null {
     const row = this.#db
       .prepare(
-        'SELECT record FROM anchors WHERE origin = ? AND chain_id = ? AND orphaned = 0 ORDER BY block_number DESC LIMIT 1',
+        `SELECT size FROM anchors WHERE origin = ? AND chain_id = ? AND orphaned = 0
+         AND json_extract(record, '$.final') ORDER BY size DESC LIMIT 1`,
       )
       .get(origin, chainId);
-    return row ? (JSON.parse(row.record as string) as AnchorRecord) : null;
+    return row ? Number(row.size) : null;
+  }
+
+  /** Notes that an anchor, and every smaller one above `aboveSize`, is final. */
+  finalize(origin: string, chainId: number, size: number, aboveSize: number): void {
+    this.#db
+      .prepare(
+        `UPDATE anchors SET record = json_set(record, '$.final', json('true'))
+         WHERE origin = ? AND chain_id = ? AND orphaned = 0 AND size <= ? AND size > ?`,
+      )
+      .run(origin, chainId, size, aboveSize);
   }
 
   close(): void {

@@ -11,44 +11,49 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DEVELOPMENT_TERMS, type SystemConfig, systemDeployment } from '@assay/contracts';
 import { type AnchorProof, verifyAnchorProof } from '@assay/core';
 import fc from 'fast-check';
-import { createPublicClient, createTestClient, type Hex, http, publicActions, toHex } from 'viem';
-import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts';
+import { createPublicClient, createTestClient, type Hex, http, publicActions } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnchorKeeper, type KeeperOptions } from './anchor-keeper.ts';
 import { AnchorStore } from './anchor-store.ts';
 import { type DevelopmentChain, startAnvil } from './anvil.ts';
 import { canonicalBlockHash } from './canonical-block.ts';
 import { deployEconomy, registerOrigin } from './economy.ts';
+import { IntentStore } from './intent-store.ts';
 import { headerRlp } from './state-proof.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-chain-'));
 const ORIGIN = 'log.example/chain-test';
-const secret = (byte: number) => new Uint8Array(32).fill(byte);
+const account = (byte: number) => privateKeyToAccount(`0x${byte.toString(16).padStart(2, '0').repeat(32)}`);
 const checkpoint = (size: number) => ({ size, root: new Uint8Array(32).fill(size % 251 || 1) });
 let chain: DevelopmentChain;
 let store: AnchorStore;
+let intents: IntentStore;
 
 beforeAll(async () => {
   chain = await startAnvil({ directory: join(folder, 'chain') });
   store = new AnchorStore(join(folder, 'anchors.db'));
+  intents = new IntentStore(join(folder, 'anchors.db'));
 });
 
 afterAll(async () => {
   await chain.stop();
   store.close();
+  intents.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 function keeperOn(rpcUrl: string, options: Partial<KeeperOptions> = {}) {
-  const { anchorerSecret = secret(2) } = options;
+  const { anchorer = account(2) } = options;
   return new AnchorKeeper({
-    rpcUrl,
+    rpcUrls: [rpcUrl],
     chainId: 31_337,
     origin: ORIGIN,
     contract: systemDeployment(config).addresses.CheckpointAnchor,
-    prepare: () => prepare(rpcUrl, privateKeyToAddress(toHex(anchorerSecret))),
-    anchorerSecret,
+    prepare: () => prepare(rpcUrl, anchorer.address),
+    anchorer,
     store,
+    intents,
     nowMs: Date.now,
     everyMs: 0,
     developmentChain: true,
@@ -84,7 +89,7 @@ async function prepare(rpcUrl: string, anchorer: Hex): Promise<void> {
 async function anchor(size: number, options: Partial<KeeperOptions> = {}) {
   const keeper = keeperOn(chain.rpcUrl, options);
   keeper.submit(checkpoint(size));
-  expect(await keeper.flush(20_000), keeper.state().lastError).toBe(true);
+  expect(await keeper.flush(20_000), keeper.state().lastError?.message).toBe(true);
   await keeper.close();
   return keeper.state().last!;
 }
@@ -92,7 +97,7 @@ async function anchor(size: number, options: Partial<KeeperOptions> = {}) {
 /** The chain as its operator handles it. */
 const anvil = () =>
   createTestClient({ mode: 'anvil', transport: http(chain.rpcUrl), cacheTime: 0 }).extend(publicActions);
-const anchorer = privateKeyToAddress(`0x${'02'.repeat(32)}`);
+const anchorer = account(2).address;
 const transactionsOf = (blockTag: 'latest' | 'pending') =>
   anvil().getTransactionCount({ address: anchorer, blockTag });
 
@@ -266,11 +271,12 @@ test('a chain that is killed comes back on its port, and what it forgot is ancho
   const notices: string[] = [];
   const mortal = await startAnvil({ directory, onNotice: (notice) => notices.push(notice) });
   const anchors = new AnchorStore(join(folder, 'killed.db'));
+  const kept = new IntentStore(join(folder, 'killed.db'));
   let anchored = 0;
   const onAnchored = () => {
     anchored++;
   };
-  const keeper = keeperOn(mortal.rpcUrl, { store: anchors, recheckMs: 100, onAnchored });
+  const keeper = keeperOn(mortal.rpcUrl, { store: anchors, intents: kept, recheckMs: 100, onAnchored });
   keeper.submit(checkpoint(7));
   expect(await keeper.flush(20_000)).toBe(true);
   process.kill(Number(readFileSync(join(directory, 'anvil.pid'), 'utf8')), 'SIGKILL');
@@ -281,6 +287,7 @@ test('a chain that is killed comes back on its port, and what it forgot is ancho
   await keeper.close();
   await mortal.stop();
   anchors.close();
+  kept.close();
 });
 
 test('a log that contradicts what the chain records is told so, and sends nothing', async () => {
@@ -288,18 +295,20 @@ test('a log that contradicts what the chain records is told so, and sends nothin
   const forked = keeperOn(chain.rpcUrl);
   forked.submit({ size: 90, root: new Uint8Array(32).fill(9) });
   expect(await forked.flush(500)).toBe(false);
-  expect(forked.state().lastError).toMatch(/the chain records the root 0x5a5a.* the log shows 0x0909/);
+  expect(forked.state().lastError?.message).toMatch(
+    /the chain records the root 0x5a5a.* the log shows 0x0909/,
+  );
   await forked.close();
   const shorter = keeperOn(chain.rpcUrl);
   shorter.submit(checkpoint(89));
   expect(await shorter.flush(500)).toBe(false);
-  expect(shorter.state().lastError).toMatch(/records size 90 of .*, the log shows only 89/);
+  expect(shorter.state().lastError?.message).toMatch(/records size 90 of .*, the log shows only 89/);
   await shorter.close();
   expect(await transactionsOf('pending')).toBe(sent);
 });
 
 test('a new anchorer takes over by registration', async () => {
-  const record = await anchor(95, { anchorerSecret: secret(3) });
+  const record = await anchor(95, { anchorer: account(3) });
   verified(record.proof, checkpoint(95));
   const back = await anchor(96);
   verified(back.proof, checkpoint(96));
@@ -311,7 +320,7 @@ test("a verifier's endpoint must be of the right chain", async () => {
   const wrong = keeperOn(chain.rpcUrl, { chainId: 1 });
   wrong.submit(checkpoint(99));
   expect(await wrong.flush(300)).toBe(false);
-  expect(wrong.state().lastError).toMatch(/expected chain 1, the endpoint serves 31337/);
+  expect(wrong.state().lastError?.message).toMatch(/expected chain 1, the endpoint serves 31337/);
   await wrong.close();
 });
 

@@ -1,4 +1,11 @@
-export { AnchorKeeper, type KeeperOptions, type KeeperState } from './anchor-keeper.ts';
+export {
+  AnchorKeeper,
+  type KeeperAlert,
+  type KeeperFault,
+  type KeeperOptions,
+  type KeeperState,
+} from './anchor-keeper.ts';
+export { AnchorKeepers, type SharedKeeperOptions } from './anchor-keepers.ts';
 export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
@@ -12,6 +19,9 @@ export {
   type ProviderState,
   type ProvidersState,
 } from './economy-reader.ts';
+export { ChainEndpoints, type EndpointState } from './endpoints.ts';
+export { type Attempt, type Intent, IntentStore, type Mined } from './intent-store.ts';
+export { type Call, type SenderOptions, TransactionSender } from './transactions.ts';
 export {
   DECISION_CODES,
   type LoggedVerdict,

@@ -35,7 +35,7 @@ export function openDataDir(root: string): BundleSources {
         size,
         tileHashReader(size, async (tile) => readOrNull(join(layout.log, tilePath(tile)))),
       ),
-    anchorCovering: (index) => anchors.covering(origin, index),
+    anchorsCovering: (index) => anchors.covering(origin, index),
     origin,
     quorum: quorumOf(layout.trustPolicy),
   };

@@ -38,6 +38,7 @@ function Health({ health, nowMs }: { health: LogHealth; nowMs: number }) {
         <Monitor health={health} nowMs={nowMs} />
       </div>
       <Incidents incidents={health.incidents} monitor={health.monitor} />
+      <Chains chains={health.chains} />
       <Anchors anchors={health.anchors} nowMs={nowMs} />
     </>
   );
@@ -47,6 +48,12 @@ function Health({ health, nowMs }: { health: LogHealth; nowMs: number }) {
 function nothingKnown(health: LogHealth): LogHealth {
   return {
     ...health,
+    chains: health.chains.map((chain) => ({
+      ...chain,
+      status: 'none',
+      nextAction: 'not known',
+      endpoints: [],
+    })),
     witnesses: health.witnesses.map((witness) => ({ ...witness, state: 'unknown' })),
     serviceLevel: health.serviceLevel.map((promise) => ({ ...promise, status: 'unknown' })),
   };
@@ -212,6 +219,62 @@ function Incidents({ incidents, monitor }: Pick<LogHealth, 'incidents' | 'monito
   );
 }
 
+/** What keeps checkpoints on their way onto a chain, and what to do about it. */
+function Chains({ chains }: { chains: LogHealth['chains'] }) {
+  return (
+    <Sheet title="Chains" note="where checkpoints are recorded">
+      {chains.length === 0 ? (
+        <p className="px-5 py-4 text-soft">No chain is used.</p>
+      ) : (
+        <ul>
+          {chains.map((chain) => (
+            <li key={chain.chainId} className="grid gap-1 border-t border-line px-5 py-3 first:border-t-0">
+              <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+                <StatusMark status={CHAIN_MARKS[chain.status]} />
+                <span>{chain.chainId === 31_337 ? 'development chain' : `chain ${chain.chainId}`}</span>
+                <span className="text-soft">{CHAIN_WORDS[chain.status]}</span>
+              </div>
+              <p className="text-soft">
+                {chain.nextAction}
+                {chain.finalSize !== null && `; final up to size ${count(chain.finalSize)}`}
+              </p>
+              {chain.lastError && (
+                <p className="[overflow-wrap:anywhere]">
+                  {chain.lastError.message}. {chain.lastError.next}.{' '}
+                  <span className="hash">{chain.lastError.code}</span>
+                </p>
+              )}
+              {chain.endpoints
+                .filter(({ ok }) => !ok)
+                .map(({ url, error }) => (
+                  <p key={url} className="text-soft [overflow-wrap:anywhere]">
+                    {url}: {error}
+                  </p>
+                ))}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Sheet>
+  );
+}
+
+/** Confirmed is not final, and shows as neither good nor bad. */
+const CHAIN_MARKS: Record<LogHealth['chains'][number]['status'], Status> = {
+  final: 'pass',
+  confirmed: 'unknown',
+  pending: 'unknown',
+  none: 'unknown',
+  down: 'fail',
+};
+const CHAIN_WORDS: Record<LogHealth['chains'][number]['status'], string> = {
+  final: 'the newest checkpoint is final',
+  confirmed: 'the newest checkpoint is in a block, which is not final yet',
+  pending: 'a checkpoint waits',
+  none: 'not known yet',
+  down: 'checkpoints wait',
+};
+
 function Anchors({ anchors, nowMs }: { anchors: LogHealth['anchors']; nowMs: number }) {
   return (
     <Sheet title="Anchors" note="public checkpoints that a chain recorded">
@@ -230,7 +293,7 @@ function Anchors({ anchors, nowMs }: { anchors: LogHealth['anchors']; nowMs: num
           </thead>
           <tbody>
             {anchors.map(({ size, blockNumber, chainId, transaction, at }) => (
-              <tr key={size} className="border-t border-line">
+              <tr key={`${chainId}/${size}`} className="border-t border-line">
                 <td className="figure py-1.5 pl-5">{count(size)}</td>
                 <td className="figure px-2 py-1.5">{count(blockNumber)}</td>
                 <td className="hidden px-2 py-1.5 sm:table-cell">

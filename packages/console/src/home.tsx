@@ -33,10 +33,12 @@ export function Home() {
   );
 }
 
-function Facts({ status: { log, witnesses, anchor, incidents, records } }: { status: NodeStatus }) {
+function Facts({ status: { log, witnesses, anchors, incidents, records } }: { status: NodeStatus }) {
   const nowMs = useNow();
   const ok = witnesses.list.filter(({ state }) => state === 'ok').length;
   const enough = ok >= witnesses.quorum;
+  // The chain that needs attention first.
+  const anchor = anchors.find(({ status }) => status === 'down') ?? anchors[0];
   return (
     <section
       aria-label="State of the log"
@@ -56,19 +58,17 @@ function Facts({ status: { log, witnesses, anchor, incidents, records } }: { sta
       />
       <Fact
         name="Last anchor"
-        value={
-          anchor.last
-            ? `block ${count(anchor.last.blockNumber)}`
-            : anchor.chainId === null
-              ? 'off'
-              : 'pending'
-        }
+        value={!anchor ? 'off' : anchor.last ? `block ${count(anchor.last.blockNumber)}` : 'pending'}
         note={
-          anchor.last
-            ? `${age(anchor.last.anchoredAt, nowMs)} ago, ${chainName(anchor)}`
-            : (anchor.lastError ?? chainName(anchor))
+          !anchor
+            ? 'no chain is used'
+            : anchor.last
+              ? `${age(anchor.last.anchoredAt, nowMs)} ago, ${chainName(anchor)}${
+                  anchors.length > 1 ? `, one of ${anchors.length}` : ''
+                }`
+              : (anchor.lastError?.message ?? chainName(anchor))
         }
-        tone={anchor.status === 'down' ? 'bad' : 'plain'}
+        tone={anchor?.status === 'down' ? 'bad' : 'plain'}
       />
       <Fact
         name="Incidents"
@@ -79,14 +79,9 @@ function Facts({ status: { log, witnesses, anchor, incidents, records } }: { sta
   );
 }
 
-function chainName({ chainId, status }: NodeStatus['anchor']): string {
-  if (chainId === null) return 'no chain is used';
+function chainName({ chainId, status }: NodeStatus['anchors'][number]): string {
   const name = chainId === 31_337 ? 'development chain' : `chain ${chainId}`;
-  return status === 'pending'
-    ? `${name}, next one pending`
-    : status === 'down'
-      ? `${name}, not answering`
-      : name;
+  return status === 'pending' ? `${name}, next one pending` : status === 'down' ? `${name}, stuck` : name;
 }
 
 function Fact({

@@ -10,6 +10,7 @@ const TYPES: NodeEvent['type'][] = [
   'checkpoint',
   'anchor',
   'incident',
+  'alert',
 ];
 const KEEP = 60;
 

@@ -41,7 +41,7 @@ export interface NodeView {
 
 /** One thing that happened, for the live feed. */
 export interface NodeEvent {
-  type: 'observation' | 'verdict' | 'derivation' | 'checkpoint' | 'anchor' | 'incident';
+  type: 'observation' | 'verdict' | 'derivation' | 'checkpoint' | 'anchor' | 'incident' | 'alert';
   time: string;
   text: string;
   id?: string;
@@ -70,10 +70,15 @@ export interface NodeStatus {
       lastError?: string;
     }[];
   };
-  anchor: {
-    status: 'confirmed' | 'pending' | 'none' | 'down';
-    chainId: number | null;
-    contract: string | null;
+  /** One for each chain that the log is anchored on. */
+  anchors: {
+    chainId: number;
+    contract: string;
+    /**
+     * Of the newest checkpoint that was submitted: `none` was; `pending`, too few blocks hold it; `confirmed`;
+     * `final`, it cannot be undone any more. `down`: it waits, because of `lastError`.
+     */
+    status: 'final' | 'confirmed' | 'pending' | 'none' | 'down';
     last: {
       size: number;
       blockNumber: number;
@@ -81,8 +86,19 @@ export interface NodeStatus {
       transaction: string | null;
       anchoredAt: string;
     } | null;
-    lastError?: string;
-  };
+    /** Size that waits to be anchored. */
+    pendingSize: number | null;
+    /** Largest size that is final. */
+    finalSize: number | null;
+    /** Pays for the anchors. */
+    account: string;
+    /** Decimal; null before the chain was asked. */
+    balanceWei: string | null;
+    /** What the keeper does next, in words. */
+    nextAction: string;
+    lastError: { code: string; message: string; next: string } | null;
+    endpoints: { url: string; ok: boolean; blockNumber: number | null; error: string | null }[];
+  }[];
   sources: {
     stream: string;
     venue: string;
@@ -132,6 +148,8 @@ export interface LogHealth {
     message: string;
     evidence: string | null;
   }[];
+  /** As in `NodeStatus.anchors`. */
+  chains: NodeStatus['anchors'];
   anchors: {
     size: number;
     chainId: number;

@@ -20,8 +20,8 @@ export interface BundleSources {
   catalogue: Catalogue;
   /** Inclusion path from the log's tiles. */
   inclusionPath(index: number, size: number): Promise<Uint8Array[]>;
-  /** The smallest standing anchor whose checkpoint covers a log index. */
-  anchorCovering(index: number): { size: number; proof: AnchorProof } | null;
+  /** Standing anchors of one checkpoint that covers a log index, at most one a chain. */
+  anchorsCovering(index: number): readonly { size: number; proof: AnchorProof }[];
   origin: string;
   /** Cosignatures that a bundle carries; more would be lines that a smaller policy cannot account for. */
   quorum: number;
@@ -36,13 +36,14 @@ export interface BundleSources {
 export async function exportBundle(id: string, sources: BundleSources): Promise<Bundle> {
   const { entry, row } = resolveRecord(id, sources.catalogue);
   const verdict = sources.catalogue.verdictOn(entry.id);
-  const anchor = entry.index === null ? null : sources.anchorCovering(entry.index);
+  const anchors = entry.index === null ? [] : sources.anchorsCovering(entry.index);
+  const anchoredSize = anchors[0]?.size;
   const payload = entry.payload === null ? null : sources.catalogue.payload(entry.payload);
   const rows = payload && decodePayload(payload);
   return {
     mediaType: BUNDLE_TYPE,
     id: row === null ? entry.id : `${entry.id}.${row}`,
-    statement: await logged(entry, sources, anchor?.size),
+    statement: await logged(entry, sources, anchoredSize),
     ...(rows === null
       ? {}
       : row === null
@@ -54,8 +55,8 @@ export async function exportBundle(id: string, sources: BundleSources): Promise<
               path: treeOf(entry.payload!, payload!).path(row).map(base64Encode),
             },
           }),
-    ...(verdict ? { verdict: await logged(sources.catalogue.get(verdict.id), sources, anchor?.size) } : {}),
-    anchors: anchor ? [anchor.proof] : [],
+    ...(verdict ? { verdict: await logged(sources.catalogue.get(verdict.id), sources, anchoredSize) } : {}),
+    anchors: anchors.map(({ proof }) => proof),
   };
 }
 
