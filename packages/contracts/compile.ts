@@ -36,7 +36,7 @@ export function compileAll(): { compiler: string; contracts: Record<string, Arti
         language: 'Solidity',
         sources,
         settings: {
-          optimizer: { enabled: true, runs: 1000 },
+          optimizer: { enabled: true, runs: 200 },
           evmVersion: 'prague',
           // No metadata hash: the bytecode depends on the code alone, so CREATE2 gives one address everywhere.
           metadata: { bytecodeHash: 'none', appendCBOR: false },

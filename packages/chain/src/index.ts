@@ -8,6 +8,7 @@ export {
 export { AnchorKeepers, type SharedKeeperOptions } from './anchor-keepers.ts';
 export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
+export { blockHeader, DRAND_URLS, type DrandRound, drandRound } from './beacon.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
 export { type ContractsFile, deployEconomy, enterProvider, registerOrigin } from './economy.ts';
 export {

@@ -2,7 +2,7 @@ import { type AnchorProof, AssayError, headSlot, verifyAnchorProof } from '@assa
 import { type Hex, keccak256, numberToHex, type PublicClient, toRlp } from 'viem';
 
 /** A block as eth_getBlockByNumber answers, members that the header hashes. */
-type RawBlock = Record<string, Hex | undefined> & { hash: Hex; number: Hex };
+export type RawBlock = Record<string, Hex | undefined> & { hash: Hex; number: Hex };
 
 /** Header members in hashing order (Yellow Paper section 4.4; EIP-1559, 4895, 4844, 4788, 7685 append). */
 const HEADER = [

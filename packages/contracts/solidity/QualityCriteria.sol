@@ -129,6 +129,11 @@ contract QualityCriteria is AccessManaged {
         );
     }
 
+    /// @notice Share of observations that a data contract wants computed again, in parts per million.
+    function samplingPpmOf(bytes32 contractDigest) external view returns (uint32) {
+        return entries[contractDigest].criteria.samplingPpm;
+    }
+
     /// @notice Holds a number against its data contract.
     /// @param value With the contract's decimals.
     /// @param observedAt Seconds since the epoch.

@@ -6,7 +6,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IRandomnessBeacon} from "./IRandomnessBeacon.sol";
 import {IProviderRegistry, IStakeVault} from "./IStakeVault.sol";
-import {Criteria, QualityCriteria} from "./QualityCriteria.sol";
+import {QualityCriteria} from "./QualityCriteria.sol";
 import {Committee, Quorum, Signatures} from "./Quorum.sol";
 import {Rfc9162} from "./Rfc9162.sol";
 
@@ -319,7 +319,7 @@ contract SamplingCourt is AccessManaged, EIP712 {
         Task storage task = _during(taskId, Phase.Requested);
         _requireController(task.providerId);
         if (commitment == 0) revert CommitmentZero();
-        (Criteria memory asked,,,) = criteria.criteriaOf(task.contractDigest);
+        uint32 asked = criteria.samplingPpmOf(task.contractDigest);
         Terms storage its = _termsOf(task);
         task.phase = Phase.Committed;
         task.since = uint48(block.timestamp);
@@ -328,7 +328,7 @@ contract SamplingCourt is AccessManaged, EIP712 {
         task.round = beacon.nextRound();
         task.validatorsEpoch = validatorsEpoch;
         // The data contract may ask for more than what keeps providers honest, never for less.
-        task.ratePpm = asked.samplingPpm > its.samplingPpm ? asked.samplingPpm : its.samplingPpm;
+        task.ratePpm = asked > its.samplingPpm ? asked : its.samplingPpm;
         emit OutputCommitted(taskId, commitment, task.round, task.validatorsEpoch, task.ratePpm);
         uint256 locked = vault.lock(task.providerId, its.providerStake);
         if (locked < its.providerStake) revert StakeTooSmall(task.providerId, its.providerStake, locked);

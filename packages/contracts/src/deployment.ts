@@ -19,18 +19,55 @@ import {
   AssayGovernor,
   AssayToken,
   CheckpointAnchor,
+  DrandBeacon,
   EasAdapter,
   InclusionProof,
+  PrevrandaoBeacon,
   ProviderRegistry,
   QualityCriteria,
+  SamplingCourt,
   StakeVault,
   TimelockController,
   VerdictCourt,
 } from './artifacts.ts';
+import type { SamplingTerms } from './sampling-economics.ts';
 
 /** Arachnid's deterministic deployment proxy: the same address on almost every EVM chain, and on anvil. */
 export const CREATE2_DEPLOYER = '0x4e59b44847b379578588920ca78fbf26c0b4956c';
 const SALT: Hex = `0x${'0'.repeat(64)}`;
+
+/** How far the real time may be ahead of a block's. */
+const CLOCK_MARGIN_SECONDS = 60n;
+
+/**
+ * The drand network that draws, every three seconds, with the scheme bls-unchained-g1-rfc9380. Its public key is
+ * 83cf0f28…5ece45a, here as EIP-2537 writes points of G2.
+ *
+ * Source: https://api.drand.sh/52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/info
+ */
+export const QUICKNET = {
+  chainHash: '52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971',
+  genesisSeconds: 1_692_803_367n,
+  periodSeconds: 3n,
+  publicKey: {
+    x0: [
+      '0x000000000000000000000000000000000d1fec758c921cc22b0e17e63aaf4bcb',
+      '0x5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a',
+    ],
+    x1: [
+      '0x0000000000000000000000000000000003cf0f2896adee7eb8b5f01fcad39122',
+      '0x12c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451',
+    ],
+    y0: [
+      '0x000000000000000000000000000000000e5db2b6bfbb01c867749cadffca88b3',
+      '0x6c24f3012ba09fc4d3022c5c37dce0f977d3adb5d183c7477c442b1f04515273',
+    ],
+    y1: [
+      '0x0000000000000000000000000000000001a714f2edb74119a2f2b0d5a7c75ba9',
+      '0x02d163700a61bc224ededd8e63aef7be1aaf8e93d7a9718b047ccddb3eb5d68b',
+    ],
+  },
+} as const;
 
 /** Roles in the access manager; 0 is its own admin role, which the timelock holds. */
 export const ROLES = {
@@ -65,6 +102,16 @@ export interface Criteria {
   maximum: bigint;
 }
 
+/** Terms under which a data contract's tasks are computed again, as SamplingCourt.sol has them. */
+export interface SamplingCourtTerms extends SamplingTerms {
+  /** Part of what is lost that is destroyed. */
+  burnBps: number;
+  /** Time for each step: the provider's commitment, the draw, the checks, the reveals. */
+  stepSeconds: number;
+  /** Time for reviewers to rule after the reveals. */
+  rulingSeconds: number;
+}
+
 /** All that the contracts' addresses depend on, and what they start with. */
 export interface SystemConfig {
   /** Deploys, sets up, and hands all over to the timelock; may do nothing afterwards. */
@@ -87,6 +134,14 @@ export interface SystemConfig {
     challengerBps: number;
     feeBps: number;
   };
+  sampling: {
+    /** Where draws come from; the proposer of a block can bend `prevrandao`. */
+    beacon: 'drand' | 'prevrandao';
+    /** Ids of the providers who may be drawn; none until governance names some when empty. */
+    validators: readonly Hex[];
+    /** By SHA-256 of the data contract's document. */
+    terms: Readonly<Record<Hex, SamplingCourtTerms>>;
+  };
   verifiers: Committee;
   reviewers: Committee;
   /** Registers logs. */
@@ -105,7 +160,7 @@ const DAY_SECONDS = 86_400;
 const ONE = 10n ** 18n;
 
 /** Terms for a chain that matters. docs/economics.md says why each figure is what it is. */
-export const PRODUCTION_TERMS: Pick<SystemConfig, 'governance' | 'court'> = {
+export const PRODUCTION_TERMS: Pick<SystemConfig, 'governance' | 'court' | 'sampling'> = {
   governance: {
     votingDelaySeconds: DAY_SECONDS,
     votingPeriodSeconds: 3 * DAY_SECONDS,
@@ -122,10 +177,11 @@ export const PRODUCTION_TERMS: Pick<SystemConfig, 'governance' | 'court'> = {
     challengerBps: 3_000,
     feeBps: 1_000,
   },
+  sampling: { beacon: 'drand', validators: [], terms: {} },
 };
 
 /** The same with times that a person can sit through, for a chain on one's own machine. */
-export const DEVELOPMENT_TERMS: Pick<SystemConfig, 'governance' | 'court'> = {
+export const DEVELOPMENT_TERMS: Pick<SystemConfig, 'governance' | 'court' | 'sampling'> = {
   governance: {
     ...PRODUCTION_TERMS.governance,
     votingDelaySeconds: 60,
@@ -134,6 +190,8 @@ export const DEVELOPMENT_TERMS: Pick<SystemConfig, 'governance' | 'court'> = {
     lateQuorumSeconds: 60,
   },
   court: { ...PRODUCTION_TERMS.court, rulingSeconds: 600, appealSeconds: 600 },
+  // A chain of one's own has no access to drand's network when it is offline.
+  sampling: { beacon: 'prevrandao', validators: [], terms: {} },
 };
 
 /** A call that makes something so, and how to see that it is so already. */
@@ -168,6 +226,9 @@ export const SYSTEM = {
   CheckpointAnchor,
   InclusionProof,
   EasAdapter,
+  DrandBeacon,
+  PrevrandaoBeacon,
+  SamplingCourt,
 } as const;
 
 /**
@@ -227,11 +288,28 @@ export function systemDeployment(config: SystemConfig): {
   const anchors = place('CheckpointAnchor', CheckpointAnchor.abi, [authority, vault]);
   place('InclusionProof', InclusionProof.abi, [anchors]);
   place('EasAdapter', EasAdapter.abi, [authority, anchors]);
+  const beacons = {
+    drand: place('DrandBeacon', DrandBeacon.abi, [
+      QUICKNET.publicKey,
+      QUICKNET.genesisSeconds,
+      QUICKNET.periodSeconds,
+      CLOCK_MARGIN_SECONDS,
+    ]),
+    prevrandao: place('PrevrandaoBeacon', PrevrandaoBeacon.abi, []),
+  };
+  const sampling = place('SamplingCourt', SamplingCourt.abi, [
+    authority,
+    vault,
+    registry,
+    criteria,
+    beacons[config.sampling.beacon],
+    timelock,
+  ]);
   const addresses = Object.fromEntries(steps.map(({ name, address }) => [name, address])) as Addresses;
   return {
     addresses,
     steps,
-    setup: setupOf(config, addresses, [verdicts, anchors]),
+    setup: setupOf(config, addresses, [verdicts, anchors, sampling]),
     deploymentProxy: CREATE2_DEPLOYER,
     stillAdmin: {
       to: authority,
@@ -347,6 +425,7 @@ function setupOf(config: SystemConfig, at: Addresses, courts: readonly Hex[]): S
         atLeast: 1n,
       },
     })),
+    ...samplingSetup(config, at),
     ...config.allocations.map(({ to, amount }) => transferred(to, amount)),
     ...(config.rewardPool === 0n
       ? []
@@ -388,6 +467,24 @@ function setupOf(config: SystemConfig, at: Addresses, courts: readonly Hex[]): S
     byAccessManager(
       manage('grantRole', ROLES.admin, at.TimelockController, 0),
       manage('renounceRole', ROLES.admin, config.deployer),
+    ),
+  ];
+}
+
+function samplingSetup({ reviewers, sampling }: SystemConfig, at: Addresses): SetupCall[] {
+  const court = (functionName: string, ...args: unknown[]): Hex =>
+    encodeFunctionData({ abi: SamplingCourt.abi as Abi, functionName, args });
+  const once = (data: Hex, ...seen: [string, ...unknown[]]): SetupCall => ({
+    to: at.SamplingCourt,
+    data,
+    unless: { to: at.SamplingCourt, data: court(...seen), atLeast: 1n },
+  });
+  const validators = [...sampling.validators].sort();
+  return [
+    once(court('setReviewers', reviewers), 'reviewersEpoch'),
+    ...(validators.length === 0 ? [] : [once(court('setValidators', 1n, validators), 'validatorsEpoch')]),
+    ...Object.entries(sampling.terms).map(([digest, terms]) =>
+      once(court('setTerms', digest, terms), 'revisionOf', digest),
     ),
   ];
 }

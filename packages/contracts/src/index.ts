@@ -1,6 +1,7 @@
 /** Contracts that are deployed one by one: one for each rate, one for each kind of content. */
 export { ContentRegistry, ReferenceRateFeed, RoyaltySplitter } from './artifacts.ts';
 export * from './deployment.ts';
+export * from './sampling-economics.ts';
 
 /** Storage slot of CheckpointAnchor's `heads`; its members lie at keccak256(originId ‖ slot) and after. */
 export const CHECKPOINT_ANCHOR_HEADS_SLOT = 0n;

@@ -17,6 +17,7 @@ interface Vm {
     function mockCall(address, bytes calldata, bytes calldata) external;
     function prank(address) external;
     function prevrandao(bytes32) external;
+    function setBlockhash(uint256 block_, bytes32 hash) external;
     function roll(uint256 block_) external;
     function sign(uint256 secret, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function startPrank(address) external;
