@@ -22,6 +22,7 @@ export {
 } from './economy-reader.ts';
 export { ChainEndpoints, type EndpointState } from './endpoints.ts';
 export { type Attempt, type Intent, IntentStore, type Mined } from './intent-store.ts';
+export { accountOf, createKeystore, externalSigner, type Keystore, openKeystore } from './signer.ts';
 export { type Call, type SenderOptions, TransactionSender } from './transactions.ts';
 export {
   DECISION_CODES,

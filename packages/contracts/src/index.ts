@@ -1,5 +1,6 @@
 /** Contracts that are deployed one by one: one for each rate, one for each kind of content. */
 export { ContentRegistry, ReferenceRateFeed, RoyaltySplitter } from './artifacts.ts';
+export * from './clear-signing.ts';
 export * from './deployment.ts';
 export * from './sampling-economics.ts';
 
