@@ -13,6 +13,23 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   'verify-evidence': async () => (await import('./verify-evidence.ts')).verifyEvidenceCommand,
   witness: async () => (await import('./witness.ts')).witnessCommand,
   mirror: async () => (await import('./mirror.ts')).mirrorCommand,
+  key: async () => (await import('./key.ts')).keyCommand,
+  provider: async () => (await import('./economy-commands.ts')).providerCommand,
+  stake: async () => (await import('./economy-commands.ts')).stakeCommand,
+  unstake: async () => (await import('./economy-commands.ts')).unstakeCommand,
+  withdraw: async () => (await import('./economy-commands.ts')).withdrawCommand,
+  claim: async () => (await import('./economy-commands.ts')).claimCommand,
+  challenge: async () => (await import('./economy-commands.ts')).challengeCommand,
+  appeal: async () => (await import('./economy-commands.ts')).appealCommand,
+  rule: async () => (await import('./economy-commands.ts')).ruleCommand,
+  settle: async () => (await import('./economy-commands.ts')).settleCommand,
+  finalise: async () => (await import('./economy-commands.ts')).finaliseCommand,
+  delegate: async () => (await import('./economy-commands.ts')).delegateCommand,
+  governance: async () => (await import('./economy-commands.ts')).governanceCommand,
+  propose: async () => (await import('./economy-commands.ts')).proposeCommand,
+  vote: async () => (await import('./economy-commands.ts')).voteCommand,
+  queue: async () => (await import('./economy-commands.ts')).queueCommand,
+  execute: async () => (await import('./economy-commands.ts')).executeCommand,
 };
 
 async function help(): Promise<string> {
