@@ -209,7 +209,7 @@ function pidFile(directory: string): string {
 }
 
 /** The binary inside anvil's platform package: its install script, which newer npm blocks, is not needed. */
-function anvilBinary(): string {
+export function anvilBinary(): string {
   const name = `@foundry-rs/anvil-${platform()}-${arch() === 'x64' ? 'amd64' : arch()}`;
   try {
     const fromAnvil = createRequire(import.meta.resolve('@foundry-rs/anvil/package.json'));

@@ -1,13 +1,6 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  randomBytes,
-  randomUUID,
-  scrypt,
-  timingSafeEqual,
-} from 'node:crypto';
-import { promisify } from 'node:util';
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { AssayError } from '@assay/core';
+import { scryptAsync } from '@noble/hashes/scrypt.js';
 import {
   bytesToHex,
   createClient,
@@ -21,8 +14,6 @@ import {
   type LocalAccount,
 } from 'viem';
 import { generatePrivateKey, privateKeyToAccount, toAccount } from 'viem/accounts';
-
-const deriveKey = promisify<string, Uint8Array, number, object, Buffer>(scrypt);
 
 /** A private key under a password: Web3 Secret Storage, version 3, as geth, foundry and wallets write it. */
 export interface Keystore {
@@ -181,12 +172,21 @@ function hexMembers(members: Record<string, unknown>): Record<string, Hex> {
   );
 }
 
-function keyOf(password: string, { n, r, p, dklen, salt }: Keystore['crypto']['kdfparams']): Promise<Buffer> {
-  const maxmem = 2 * 128 * n * r;
-  return deriveKey(password.normalize('NFKC'), Buffer.from(salt, 'hex'), dklen, { N: n, r, p, maxmem });
+/** Of noble and not of OpenSSL, which refuses parameters that the format's own published example has (n 2^18, r 1). */
+function keyOf(
+  password: string,
+  { n, r, p, dklen, salt }: Keystore['crypto']['kdfparams'],
+): Promise<Uint8Array> {
+  return scryptAsync(password.normalize('NFKC'), Buffer.from(salt, 'hex'), {
+    N: n,
+    r,
+    p,
+    dkLen: dklen,
+    maxmem: 2 * MOST_SCRYPT_BYTES,
+  });
 }
 
-function macOf(key: Buffer, ciphertext: Buffer): Buffer {
+function macOf(key: Uint8Array, ciphertext: Buffer): Buffer {
   return Buffer.from(keccak256(Buffer.concat([key.subarray(16, 32), ciphertext]), 'bytes'));
 }
 
@@ -209,6 +209,7 @@ function keystoreOf(value: unknown): Keystore {
     hex(salt) &&
     dklen === 32 &&
     whole &&
+    Number.isInteger(Math.log2(n!)) &&
     128 * n! * r! <= MOST_SCRYPT_BYTES &&
     p! <= 16
   )

@@ -7,6 +7,8 @@ export type ExitCode = 0 | 1 | 2 | 3;
 /** One command: its options, and what it does with them. */
 export interface Command {
   usage: string;
+  /** What several commands have in common: help says it once. */
+  common?: string;
   options: NonNullable<Parameters<typeof parseArgs>[0]>['options'];
   run(args: {
     positionals: string[];

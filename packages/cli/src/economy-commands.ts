@@ -1,16 +1,27 @@
 /** Stake, disputes and governance from the command line. Each says in words what will be signed before it is. */
 import { existsSync, readFileSync } from 'node:fs';
 import { EconomyReader } from '@assay/chain';
-import { type Call, type Committee, type ContractName, SYSTEM } from '@assay/contracts';
+import {
+  advanceCall,
+  appealCalls,
+  type Call,
+  type Committee,
+  type ContractName,
+  caseOf,
+  challengeCalls,
+  SYSTEM,
+  stakeCalls,
+  type VerdictProof,
+  type VerdictProofFile,
+  verdictProofOf,
+} from '@assay/contracts';
 import { AssayError } from '@assay/core';
 import {
   type Abi,
   type AbiFunction,
   type AbiParameter,
-  encodeAbiParameters,
   encodeFunctionData,
   formatUnits,
-  getAbiItem,
   getAddress,
   type Hex,
   isAddress,
@@ -23,16 +34,6 @@ import {
 } from 'viem';
 import { type Command, type ExitCode, usageError } from './command.ts';
 import { WALLET_OPTIONS, WALLET_USAGE, Wallet } from './wallet.ts';
-
-/** What `GET /v1/records/{id}/verdict-proof` answers. */
-interface ProofFile {
-  chainId: number;
-  court: Hex;
-  batch: { contractDigest: Hex; root: Hex; count: string; madeAt: number };
-  verdict: { subject: Hex; providerId: Hex; statement: Hex; decision: number; level: number };
-  index: string;
-  path: Hex[];
-}
 
 /** What one reviewer signed, to be carried to the chain with others. */
 interface RulingFile {
@@ -63,7 +64,8 @@ function economyCommand(
 ): Command {
   const [least, most] = arguments_;
   return {
-    usage: `${usage} ${WALLET_USAGE}`,
+    usage,
+    common: WALLET_USAGE,
     options: { ...WALLET_OPTIONS, ...options },
     async run({ positionals, values }): Promise<ExitCode> {
       if (positionals.length < least || positionals.length > most)
@@ -121,7 +123,7 @@ export const stakeCommand = economyCommand(
   async (wallet, [provider, text]) => {
     const amount = amountOf(text!);
     const id = await providerIdOf(wallet, provider!);
-    await wallet.send([...(await wallet.allowance(amount)), wallet.call('StakeVault', 'stake', id, amount)]);
+    await wallet.send(await stakeCalls(wallet, id, amount));
   },
 );
 
@@ -152,11 +154,8 @@ export const challengeCommand = economyCommand(
   [2, 2],
   async (wallet, [source, should], { evidence }) => {
     const proof = await proofOf(wallet, source!);
-    const [bond] = await wallet.read<[bigint]>('VerdictCourt', 'parameters');
-    await wallet.send([
-      ...(await wallet.allowance(bond)),
-      wallet.call('VerdictCourt', 'challenge', proof, decisionOf(should!), digestOf(evidence, '--evidence')),
-    ]);
+    const digest = digestOf(evidence, '--evidence');
+    await wallet.send(await challengeCalls(wallet, proof, decisionOf(should!), digest));
   },
   { evidence: { type: 'string' } },
 );
@@ -166,11 +165,8 @@ export const appealCommand = economyCommand(
   [1, 1],
   async (wallet, [source], { evidence }) => {
     const proof = await proofOf(wallet, source!);
-    const { bond, appeals } = await caseOf(wallet, proof);
-    await wallet.send([
-      ...(await wallet.allowance(bond << BigInt(appeals + 1))),
-      wallet.call('VerdictCourt', 'appeal', proof, digestOf(evidence, '--evidence')),
-    ]);
+    await openCaseOf(wallet, proof);
+    await wallet.send(await appealCalls(wallet, proof, digestOf(evidence, '--evidence')));
   },
   { evidence: { type: 'string' } },
 );
@@ -199,7 +195,7 @@ export const ruleCommand = economyCommand(
   [3, 67],
   async (wallet, [what, source, ...rest], { reasons }) => {
     const proof = await proofOf(wallet, source!);
-    const { caseId, appeals } = await caseOf(wallet, proof);
+    const { caseId, appeals } = await openCaseOf(wallet, proof);
     if (what === 'sign') {
       const epoch = await wallet.read<bigint>('VerdictCourt', 'reviewersEpoch');
       const message = {
@@ -360,9 +356,7 @@ export const executeCommand = economyCommand('execute <proposal>', [1, 1], (wall
 );
 
 async function advance(wallet: Wallet, functionName: 'queue' | 'execute', text: string): Promise<void> {
-  const { targets, values, calldatas, description } = await proposalOf(wallet, text);
-  const hash = keccak256(stringToHex(description));
-  await wallet.send([wallet.call('AssayGovernor', functionName, targets, values, calldatas, hash)]);
+  await wallet.send([advanceCall(wallet.addresses, functionName, await proposalOf(wallet, text))]);
 }
 
 // --------------------------------------------------------------------------------------------------- what is meant
@@ -396,11 +390,11 @@ async function providerIdOf(wallet: Wallet, text: string): Promise<Hex> {
   return id;
 }
 
-async function proofOf(wallet: Wallet, source: string) {
+async function proofOf(wallet: Wallet, source: string): Promise<VerdictProof> {
   const text = /^https?:/.test(source) ? await fetchText(source) : readText(source);
-  let file: ProofFile;
+  let file: VerdictProofFile;
   try {
-    file = JSON.parse(text) as ProofFile;
+    file = JSON.parse(text) as VerdictProofFile;
   } catch (cause) {
     throw new AssayError('ARGUMENT_INVALID', `${source} is not JSON`, { cause });
   }
@@ -417,8 +411,7 @@ async function proofOf(wallet: Wallet, source: string) {
       { next: 'name the file of that chain with --contracts' },
     );
   }
-  const { batch, verdict, index, path } = file;
-  return { batch: { ...batch, count: BigInt(batch.count) }, verdict, index: BigInt(index), path };
+  return verdictProofOf(file);
 }
 
 async function fetchText(url: string): Promise<string> {
@@ -431,19 +424,10 @@ async function fetchText(url: string): Promise<string> {
   throw new AssayError('NOT_FOUND', `${url} answers ${answer.status}: ${detail ?? text.slice(0, 200)}`);
 }
 
-async function caseOf(wallet: Wallet, proof: Awaited<ReturnType<typeof proofOf>>) {
-  const [{ components }] = getAbiItem({ abi: SYSTEM.VerdictCourt.abi, name: 'settle' }).inputs;
-  const parts = components.filter(({ name }) => name === 'batch' || name === 'verdict');
-  const caseId = keccak256(
-    encodeAbiParameters(parts as readonly AbiParameter[], [proof.batch, proof.verdict]),
-  );
-  const [, , phase, appeals, , , bond] = await wallet.read<
-    [Hex, number, number, number, number, number, bigint, bigint]
-  >('VerdictCourt', 'cases', caseId);
-  if (phase === 0) {
-    throw new AssayError('NOT_FOUND', 'nobody has challenged this verdict', { next: 'assay challenge' });
-  }
-  return { caseId, appeals, bond };
+async function openCaseOf(wallet: Wallet, proof: VerdictProof) {
+  const found = await caseOf(wallet, proof);
+  if (found.phase > 0) return found;
+  throw new AssayError('NOT_FOUND', 'nobody has challenged this verdict', { next: 'assay challenge' });
 }
 
 function rulingType(wallet: Wallet) {

@@ -34,10 +34,11 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 
 async function help(): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+  const common = new Set(commands.flatMap((command) => command.common ?? []));
   return `assay: prove where AI data came from, what was checked, and what was made of it
 
 ${commands.map(({ usage }) => `  assay ${usage}`).join('\n')}
-
+${[...common].map((text) => `\n  ${text}\n`).join('')}
 Exit codes: 0 verified or done, 1 failed, 2 wrong usage, 3 inconclusive (a required step is unknown).
 `;
 }
@@ -53,7 +54,7 @@ async function main([name = '', ...rest]: string[]): Promise<ExitCode> {
     const command = Object.hasOwn(COMMANDS, name) ? await COMMANDS[name]!() : undefined;
     if (!command) throw usageError(`there is no command ${JSON.stringify(name)}`, 'assay help');
     if (rest.includes('--help') || rest.includes('-h')) {
-      process.stdout.write(`assay ${command.usage}\n`);
+      process.stdout.write(`assay ${command.usage}\n${command.common ? `  ${command.common}\n` : ''}`);
       return 0;
     }
     return await command.run(parse(command, rest));

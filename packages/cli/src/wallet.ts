@@ -7,8 +7,10 @@ import { accountOf, type ContractsFile, externalSigner, openKeystore } from '@as
 import {
   type Call,
   type ContractName,
+  callTo,
   describeCall,
   describeTypedData,
+  refusalOf,
   type SigningContext,
   SYSTEM,
   type TypedData,
@@ -17,14 +19,10 @@ import {
 import { AssayError } from '@assay/core';
 import {
   type Abi,
-  BaseError,
   createPublicClient,
-  decodeErrorResult,
-  encodeFunctionData,
   formatEther,
   type Hex,
   http,
-  isHex,
   type LocalAccount,
   type PublicClient,
 } from 'viem';
@@ -45,7 +43,7 @@ export const WALLET_OPTIONS: Command['options'] = {
   'dry-run': { type: 'boolean' },
 };
 export const WALLET_USAGE =
-  '[--keystore <file> | --signer <url> [--from <address>] | --role <name>] [--contracts <file>] [--rpc <url>] [--yes] [--dry-run] [--json]';
+  'with any that speaks to the contracts: [--keystore <file> | --signer <url> [--from <address>] | --role <name>] [--contracts <file>] [--rpc <url>] [--yes] [--dry-run] [--json]';
 
 type Values = Record<string, string | boolean | undefined>;
 
@@ -118,6 +116,10 @@ export class Wallet {
     return this.#account;
   }
 
+  get addresses(): ContractsFile['addresses'] {
+    return this.place.addresses;
+  }
+
   address(contract: ContractName): Hex {
     const address = this.place.addresses[contract];
     if (address) return address;
@@ -135,15 +137,7 @@ export class Wallet {
   }
 
   call(contract: ContractName, functionName: string, ...args: unknown[]): Call {
-    const data = encodeFunctionData({ abi: SYSTEM[contract].abi as Abi, functionName, args });
-    return { to: this.address(contract), data };
-  }
-
-  /** An allowance for the vault, where one is missing: bonds and stakes are taken by it. */
-  async allowance(amount: bigint): Promise<Call[]> {
-    const { address } = await this.account();
-    const allowed = await this.read<bigint>('AssayToken', 'allowance', address, this.address('StakeVault'));
-    return allowed >= amount ? [] : [this.call('AssayToken', 'approve', this.address('StakeVault'), amount)];
+    return callTo(this.place.addresses, contract, functionName, ...args);
   }
 
   /**
@@ -227,7 +221,7 @@ export class Wallet {
     try {
       await this.client.call({ account, to: call.to!, data: call.data });
     } catch (error) {
-      throw refusalOf(error, describeCall(call, this.#context()).title);
+      throw refused(error, describeCall(call, this.#context()).title);
     }
   }
 
@@ -329,75 +323,11 @@ export async function passwordFrom(file: string | undefined, question: string): 
   return password;
 }
 
-/** What a contract's refusal means, in words. */
-export function refusalOf(error: unknown, title: string): AssayError {
-  const data = revertData(error);
-  for (const [name, { abi }] of Object.entries(SYSTEM)) {
-    if (data === null) break;
-    try {
-      const { errorName, args = [], abiItem } = decodeErrorResult({ abi: abi as Abi, data });
-      const inputs = 'inputs' in abiItem ? abiItem.inputs : [];
-      const details = inputs.map(
-        ({ name: input, type }, i) => `${spaced(input ?? '')} ${shown(input ?? '', type, args[i])}`,
-      );
-      return new AssayError(
-        'CALL_REFUSED',
-        `${name === 'AccessManager' ? 'the contract' : name} refuses: ${spaced(errorName)}${details.length > 0 ? ` (${details.join(', ')})` : ''}; it was asked to: ${title}`,
-        {
-          next: NEXT[errorName] ?? 'change what the reason names, and try again',
-          detail: { error: errorName },
-        },
-      );
-    } catch {
-      // Another contract's error.
-    }
-  }
-  const words = error instanceof BaseError ? (error.details ?? error.shortMessage) : (error as Error).message;
-  return new AssayError('CALL_REFUSED', `the chain refuses: ${words}; it was asked to: ${title}`, {
-    cause: error,
+/** A contract's refusal, with what it was asked to do. */
+function refused(cause: unknown, title: string): AssayError {
+  const { reason, error, next } = refusalOf(cause);
+  return new AssayError('CALL_REFUSED', `${reason}; it was asked to: ${title}`, {
+    next,
+    ...(error === null ? { cause } : { detail: { error } }),
   });
-}
-
-/** What to do about the refusals that people meet. */
-const NEXT: Readonly<Record<string, string>> = {
-  AccessManagedUnauthorized: 'only governance may do this: `assay propose` it',
-  AlreadyFinal: 'nothing: there is a final verdict already',
-  AlreadyRegistered: 'nothing: this account registered that DID before',
-  CaseExists: 'who knows better appeals the ruling of the case that there is',
-  ChallengeOver: 'nothing: verdicts can be challenged for a time only',
-  DeadlineAhead: 'try again after the deadline',
-  DeadlinePassed: 'settle the case: its time is over',
-  ERC20InsufficientBalance: 'get more ASSAY first',
-  GovernorInsufficientProposerVotes: 'delegate more votes to this account first (`assay delegate`)',
-  GovernorUnexpectedProposalState: 'look at the proposal in `assay governance`',
-  NotController: 'sign with the account that controls the provider',
-  NotPosted: 'wait until the verdict is in a batch on the chain',
-  NothingToWithdraw: 'begin unbonding first (`assay unstake`), or wait until open cases end',
-  SelfChallenge: 'a provider cannot accuse its own data',
-  TimelockUnexpectedOperationState: 'wait until the timelock is over',
-  TooEarly: 'wait until the stake has unbonded',
-};
-
-function revertData(error: unknown): Hex | null {
-  if (!(error instanceof BaseError)) return null;
-  let found: Hex | null = null;
-  error.walk((cause) => {
-    const { data } = cause as { data?: unknown };
-    const inner = (data as { data?: unknown } | undefined)?.data ?? data;
-    if (isHex(inner) && inner.length >= 10) found = inner;
-    return false;
-  });
-  return found;
-}
-
-function spaced(name: string): string {
-  return name
-    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .replaceAll('_', ' ')
-    .toLowerCase();
-}
-
-function shown(name: string, type: string, value: unknown): string {
-  const isTime = /until|deadline|withdrawableat|earliest|latest/i.test(name) && /^uint(48|256)$/.test(type);
-  return isTime ? new Date(Number(value) * 1000).toISOString() : String(value);
 }
