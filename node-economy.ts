@@ -8,6 +8,7 @@ import {
   EconomyReader,
   enterProvider,
   type LoggedVerdict,
+  openLine,
   registerOrigin,
   VerdictPoster,
 } from '@assay/chain';
@@ -75,6 +76,13 @@ export function nodeSystem(options: {
     verifiers: config.verifiers,
     controllers,
     names: providers,
+    /** Data contracts by their digests. */
+    contractNames: new Map(
+      [...options.contracts.values()].map(({ name, version, digest }) => [
+        `0x${digest.sha256}`,
+        `${name} ${version}`,
+      ]),
+    ),
     addresses: systemDeployment(config).addresses,
     /** One deployment of a chain at a time: all its transactions are one account's. */
     deploy(chain: { rpcUrl: string; chainId: number }, developmentChain: boolean): Promise<ContractsFile> {
@@ -129,7 +137,7 @@ export function startEconomy(options: {
   verdictsFile: string;
 }) {
   const { chain, system, catalogue } = options;
-  const { account, controllers, names } = system;
+  const { account, controllers, names, contractNames } = system;
   const stop = new AbortController();
   let reader: EconomyReader | null = null;
   let place: ContractsFile | null = null;
@@ -139,12 +147,15 @@ export function startEconomy(options: {
     place = await system.deploy(chain, true);
     for (const [did, controller] of controllers)
       await enterProvider({ place, did, controller, stake: STAKE, developmentChain: true });
+    // Whoever tries a vote with this key needs fees for it.
+    await openLine(chain.rpcUrl, account('voter')).fund();
     writeFileSync(options.file, `${JSON.stringify(place, null, 2)}\n`);
     const nameByDid = new Map([...names].map(([name, did]) => [did, name]));
     reader ??= new EconomyReader({
       place,
       developmentChain: true,
       nameOf: (did) => nameByDid.get(did) ?? null,
+      contractNameOf: (digest) => contractNames.get(digest) ?? null,
     });
     failure = null;
   }

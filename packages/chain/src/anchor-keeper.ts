@@ -377,10 +377,20 @@ export class AnchorKeeper {
     }
   }
 
-  #proofAt(checkpoint: Checkpoint, blockNumber: number): Promise<AnchorProof> {
-    const { chainId, origin } = this.#options;
-    const place = { chainId, contract: this.contract, blockNumber: BigInt(blockNumber) };
-    return this.#endpoints.ask((client) => takeAnchorProof(client, { origin, ...checkpoint }, place));
+  async #proofAt(checkpoint: Checkpoint, blockNumber: number): Promise<AnchorProof> {
+    const { chainId, origin, developmentChain } = this.#options;
+    const take = (block: bigint) => {
+      const place = { chainId, contract: this.contract, blockNumber: block };
+      return this.#endpoints.ask((client) => takeAnchorProof(client, { origin, ...checkpoint }, place));
+    };
+    try {
+      return await take(BigInt(blockNumber));
+    } catch (error) {
+      if (!developmentChain || (error as AssayError).code !== 'ANCHOR_PROOF_INVALID') throw error;
+      // Balances are set from outside there, between two blocks: the block before has no proofs then, the next has.
+      await this.#developmentClient().mine({ blocks: 1 });
+      return take(await this.#endpoints.ask((client) => client.getBlockNumber()));
+    }
   }
 
   async #keep(
@@ -581,13 +591,17 @@ export class AnchorKeeper {
   }
 
   async #lookAtBalance(): Promise<void> {
-    const { rpcUrls, developmentChain } = this.#options;
+    const { developmentChain } = this.#options;
     const { address } = this.#sender;
     this.#balanceWei = await this.#endpoints.ask((client) => client.getBalance({ address }));
     if (!developmentChain || this.#balanceWei >= LEAST_DEVELOPMENT_BALANCE_WEI) return;
-    const chain = createTestClient({ mode: 'anvil', transport: http(rpcUrls[0], { retryCount: 0 }) });
-    await chain.setBalance({ address, value: DEVELOPMENT_BALANCE_WEI });
+    await this.#developmentClient().setBalance({ address, value: DEVELOPMENT_BALANCE_WEI });
     this.#balanceWei = DEVELOPMENT_BALANCE_WEI;
+  }
+
+  #developmentClient() {
+    const transport = http(this.#options.rpcUrls[0], { retryCount: 0 });
+    return createTestClient({ mode: 'anvil', transport });
   }
 
   #nextAction(): string {

@@ -129,6 +129,7 @@ export interface GovernanceState extends EconomyBase {
   }[];
   dataContracts: {
     digest: string;
+    name: string | null;
     requiredLevel: number;
     disputeSeconds: number;
     samplingPpm: number;
@@ -167,6 +168,7 @@ export class EconomyReader {
   readonly #simulated: boolean;
   readonly #names: ReadonlyMap<string, ContractName>;
   readonly #nameOf: (did: string) => string | null;
+  readonly #contractNameOf: (digest: string) => string | null;
   readonly #times = new Map<bigint, string>();
   #events: Happened[] = [];
   #readUpTo: bigint;
@@ -177,10 +179,13 @@ export class EconomyReader {
     developmentChain: boolean;
     /** What a provider is called here; null when it has no name. */
     nameOf?: (did: string) => string | null;
+    /** What a data contract is called, by the hex of its digest. */
+    contractNameOf?: (digest: string) => string | null;
   }) {
     this.#place = options.place;
     this.#simulated = options.developmentChain;
     this.#nameOf = options.nameOf ?? (() => null);
+    this.#contractNameOf = options.contractNameOf ?? (() => null);
     this.#client = createPublicClient({
       transport: http(options.place.rpcUrl, { retryCount: 1, timeout: TIMEOUT_MS }),
       cacheTime: 0,
@@ -425,6 +430,7 @@ export class EconomyReader {
         const inForce = !retired || retired.args.revision < args.revision;
         return {
           digest,
+          name: this.#contractNameOf(digest),
           requiredLevel: args.criteria.requiredLevel,
           disputeSeconds: args.criteria.disputeSeconds,
           samplingPpm: args.criteria.samplingPpm,

@@ -10,7 +10,13 @@ export { type AnchorRecord, AnchorStore } from './anchor-store.ts';
 export { type DevelopmentChain, startAnvil } from './anvil.ts';
 export { blockHeader, DRAND_URLS, type DrandRound, drandRound } from './beacon.ts';
 export { canonicalBlockHash } from './canonical-block.ts';
-export { type ContractsFile, deployEconomy, enterProvider, registerOrigin } from './economy.ts';
+export {
+  type ContractsFile,
+  deployEconomy,
+  enterProvider,
+  openLine,
+  registerOrigin,
+} from './economy.ts';
 export {
   type CourtParameters,
   type Dispute,

@@ -1,4 +1,4 @@
-import type { LogHealth, NodeStatus, Problem } from '@assay/gateway';
+import type { GovernanceView, LogHealth, NodeStatus, Problem, ProvidersView } from '@assay/gateway';
 import type { RecordDetail, RecordSummary } from '@assay/pipeline';
 import { useQuery } from '@tanstack/react-query';
 
@@ -52,6 +52,22 @@ export const useHealth = () =>
   useQuery({
     queryKey: ['health'],
     queryFn: () => ask<LogHealth>('/v1/log/health'),
+    refetchInterval: 3_000,
+    retry: false,
+  });
+
+export const useProviders = () =>
+  useQuery({
+    queryKey: ['economy', 'providers'],
+    queryFn: () => ask<ProvidersView>('/v1/providers'),
+    refetchInterval: 3_000,
+    retry: false,
+  });
+
+export const useGovernance = () =>
+  useQuery({
+    queryKey: ['economy', 'governance'],
+    queryFn: () => ask<GovernanceView>('/v1/governance'),
     refetchInterval: 3_000,
     retry: false,
   });

@@ -27,9 +27,11 @@ export function Frame() {
           <Mark />
           <span className="max-sm:sr-only">Assay</span>
         </Link>
-        <nav aria-label="Pages" className="flex gap-4 sm:gap-5">
+        <nav aria-label="Pages" className="flex flex-wrap gap-x-4 whitespace-nowrap sm:gap-x-5">
           <PageLink to="/" label="Overview" />
           <PageLink to="/health" label="Log health" />
+          <PageLink to="/providers" label="Providers" />
+          <PageLink to="/governance" label="Governance" />
           <PageLink to="/verify" label="Verify" />
         </nav>
         <div className="ml-auto flex items-center gap-3">
@@ -81,7 +83,13 @@ export function NotFound() {
   );
 }
 
-function PageLink({ to, label }: { to: '/' | '/health' | '/verify'; label: string }) {
+function PageLink({
+  to,
+  label,
+}: {
+  to: '/' | '/health' | '/providers' | '/governance' | '/verify';
+  label: string;
+}) {
   return (
     <Link
       to={to}

@@ -1,8 +1,8 @@
 import type { LogHealth } from '@assay/gateway';
-import { type ReactNode, useEffect, useState } from 'react';
 import { useHealth } from './api.ts';
 import { useTitle } from './frame.tsx';
 import { GrowthChart } from './growth-chart.tsx';
+import { Figure, NotKnown, Sheet, useNow } from './sheet.tsx';
 import { type Status, StatusMark } from './status-mark.tsx';
 import { age, count, moment } from './words.ts';
 
@@ -61,14 +61,11 @@ function nothingKnown(health: LogHealth): LogHealth {
 
 function Stale({ since, nowMs }: { since: string | null; nowMs: number }) {
   return (
-    <p
-      role="status"
-      className="rounded-lg border border-dashed border-unknown bg-unknown-wash px-4 py-3 text-unknown"
-    >
+    <NotKnown>
       {since
         ? `The node does not answer. What stands here is ${age(since, nowMs)} old; how the log is doing now is unknown.`
         : 'The node does not answer: how the log is doing is unknown.'}
-    </p>
+    </NotKnown>
   );
 }
 
@@ -312,40 +309,4 @@ function Anchors({ anchors, nowMs }: { anchors: LogHealth['anchors']; nowMs: num
       )}
     </Sheet>
   );
-}
-
-function Sheet({ title, note, children }: { title: string; note?: string; children: ReactNode }) {
-  return (
-    <section className="sheet min-w-0 overflow-hidden" aria-label={title}>
-      <header className="flex flex-wrap items-baseline gap-x-3 border-b border-line px-5 py-3">
-        <h2 className="font-semibold">{title}</h2>
-        {note && <p className="caption">{note}</p>}
-      </header>
-      {children}
-    </section>
-  );
-}
-
-function Figure({ name, value, children }: { name: string; value: string; children?: ReactNode }) {
-  return (
-    <div className="min-w-0">
-      <dt className="caption">{name}</dt>
-      <dd>
-        {value && (
-          <span className="figure block text-xl leading-tight font-semibold tracking-tight">{value}</span>
-        )}
-        <span className="caption">{children}</span>
-      </dd>
-    </div>
-  );
-}
-
-/** The wall's time, once a second. */
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }

@@ -3,8 +3,10 @@ import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tan
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Frame, NotFound } from './frame.tsx';
+import { GovernancePage } from './governance.tsx';
 import { HealthPage } from './health.tsx';
 import { Home } from './home.tsx';
+import { ProvidersPage } from './providers.tsx';
 import { RecordPage } from './record.tsx';
 import { applyTheme } from './theme.ts';
 import { VerifyPage } from './verify.tsx';
@@ -17,8 +19,20 @@ const home = createRoute({ getParentRoute: () => root, path: '/', component: Hom
 const record = createRoute({ getParentRoute: () => root, path: '/records/$id', component: RecordPage });
 const verify = createRoute({ getParentRoute: () => root, path: '/verify', component: VerifyPage });
 const health = createRoute({ getParentRoute: () => root, path: '/health', component: HealthPage });
+const providers = createRoute({
+  getParentRoute: () => root,
+  path: '/providers',
+  component: ProvidersPage,
+  validateSearch: ({ challenge }: Record<string, unknown>): { challenge?: string } =>
+    typeof challenge === 'string' ? { challenge } : {},
+});
+const governance = createRoute({
+  getParentRoute: () => root,
+  path: '/governance',
+  component: GovernancePage,
+});
 const router = createRouter({
-  routeTree: root.addChildren([home, record, health, verify]),
+  routeTree: root.addChildren([home, record, health, providers, governance, verify]),
   scrollRestoration: true,
 });
 

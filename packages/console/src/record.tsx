@@ -33,7 +33,7 @@ export function RecordPage() {
         <div className="grid min-w-0 grid-cols-1 gap-6">
           {/* The key: no report may outlive the record that it is about. */}
           <Proof key={record.id} id={record.id} />
-          {record.verdict && <Findings verdict={record.verdict} row={rowOf(record.id)} />}
+          {record.verdict && <Findings id={record.id} verdict={record.verdict} />}
         </div>
         <div className="grid min-w-0 grid-cols-1 gap-6">
           {record.values && <Venues values={record.values} />}
@@ -202,7 +202,8 @@ function Proof({ id }: { id: string }) {
   );
 }
 
-function Findings({ verdict, row }: { verdict: NonNullable<RecordDetail['verdict']>; row: number | null }) {
+function Findings({ id, verdict }: { id: string; verdict: NonNullable<RecordDetail['verdict']> }) {
+  const row = rowOf(id);
   const order: Status[] = ['fail', 'unknown', 'pass'];
   const findings = [...verdict.findings].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
   return (
@@ -214,6 +215,11 @@ function Findings({ verdict, row }: { verdict: NonNullable<RecordDetail['verdict
           {verdict.contract.digest.sha256.slice(0, 16)}…
           {row !== null && '. Findings are about the whole batch; the row’s own are marked.'}
         </p>
+        {!verdict.contract.name.startsWith('assay.') && (
+          <Link to="/providers" search={{ challenge: id.split('.')[0]! }} className="link text-sm">
+            Wrong? Challenge the verdict
+          </Link>
+        )}
       </header>
       <ul>
         {findings.map((finding) => (

@@ -23,6 +23,28 @@ export function price(text: string): string {
   return whole.replace(/\B(?=(\d{3})+$)/g, '\u202f') + (fraction === undefined ? '' : `.${fraction}`);
 }
 
+/** An amount in the smallest unit as ASSAY, with groups; no digit is lost. */
+export function tokens(amount: string): string {
+  const digits = amount.padStart(19, '0');
+  const fraction = digits.slice(-18).replace(/0+$/, '');
+  return price(fraction === '' ? digits.slice(0, -18) : `${digits.slice(0, -18)}.${fraction}`);
+}
+
+/** A length of time in its largest whole unit: `10 min`, `2 d`. */
+export function span(seconds: number): string {
+  if (seconds % 86_400 === 0 && seconds > 0) return `${seconds / 86_400} d`;
+  if (seconds % 3_600 === 0 && seconds > 0) return `${seconds / 3_600} h`;
+  if (seconds % 60 === 0 && seconds > 0) return `${seconds / 60} min`;
+  return `${seconds} s`;
+}
+
+/** How far off an instant is, on either side. */
+export function clock(instant: string, nowMs: number): string {
+  const ahead = Date.parse(instant) - nowMs;
+  if (ahead > 0) return `in ${age(new Date(nowMs).toISOString(), nowMs + ahead)}`;
+  return `${age(instant, nowMs)} ago`;
+}
+
 /** `2023-03-11 07:00` in UTC. */
 export function moment(instant: string): string {
   return instant.replace('T', ' ').replace(/(:00)?Z$/, '');

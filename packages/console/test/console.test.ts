@@ -1,16 +1,18 @@
 /**
- * The console in a real browser on a real node: four pages, both themes, keyboard alone, no accessibility
- * violations, and a Verify page that asks the network for nothing.
+ * The console in a real browser on a real node: every page, both themes, keyboard alone, no accessibility
+ * violations, a Verify page that asks the network for nothing, and a wallet that acts on the contracts.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { createTestClient, type Hex, http } from 'viem';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { giveWallet } from './wallet.fixture.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const BROWSER = [
@@ -84,13 +86,15 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     const id = await anchored();
     for (const theme of ['light', 'dark'] as const) {
       const [context, page] = await open(theme);
-      for (const path of ['/', `/records/${id}`, '/health', '/verify']) {
+      for (const path of ['/', `/records/${id}`, '/health', '/providers', '/governance', '/verify']) {
         await page.goto(base + path);
         await page.locator('h1').first().waitFor({ state: 'attached' });
         if (path.startsWith('/records'))
           await page.getByText('Every step that the policy requires passes.').waitFor();
         if (path === '/') await page.getByText('Simulated', { exact: true }).waitFor();
         if (path === '/health') await page.getByText('Entries re-read').waitFor();
+        if (path === '/providers') await page.getByText('kraken', { exact: true }).waitFor();
+        if (path === '/governance') await page.getByText('Bond of a challenge').waitFor();
         const { violations } = await new AxeBuilder({ page })
           .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
           .analyze();
@@ -258,6 +262,201 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     expect(await page.locator('[data-step]').count()).toBe(0);
     await context.close();
   }, 60_000);
+
+  // From here on the chain's clock runs ahead: these come last.
+  const place = () =>
+    JSON.parse(readFileSync(join(folder, 'data', 'contracts.json'), 'utf8')) as { rpcUrl: string };
+  const secretOf = (role: string) =>
+    `0x${readFileSync(join(folder, 'data', 'keys', `${role}.key`), 'utf8').trim()}` as Hex;
+  const pass = async (seconds: number) => {
+    const chain = createTestClient({ mode: 'anvil', transport: http(place().rpcUrl) });
+    await chain.increaseTime({ seconds });
+    await chain.mine({ blocks: 1 });
+  };
+  const assay = (...args: string[]) =>
+    execFileSync(process.execPath, [
+      join(ROOT, 'packages/cli/assay.mjs'),
+      ...args,
+      ...['--data-dir', join(folder, 'data'), '--yes'],
+    ]).toString();
+  /** Signs what the open dialog shows, and reads what came of it. */
+  const sign = async (page: Page) => {
+    await page.getByRole('button', { name: 'Sign in the wallet' }).click();
+    const done = await page.getByText('Done in block').textContent();
+    await page.getByRole('button', { name: 'Close' }).click();
+    return done;
+  };
+
+  test('providers: a wallet stakes, challenges a verdict and is paid for being right', async () => {
+    const { rpcUrl } = place();
+    const [context, page] = await open('light');
+    const wallet = await giveWallet(context, {
+      secret: secretOf('voter'),
+      rpcUrl,
+      chainId: 1,
+      announce: true,
+    });
+    await page.goto(`${base}/providers`);
+    const kraken = page.getByRole('region', { name: 'kraken' });
+    await kraken.getByText('No disputes.').waitFor();
+    expect(await page.getByRole('button', { name: 'Stake' }).count()).toBe(0);
+
+    wallet.refuses = true;
+    await page.getByRole('button', { name: 'Connect Scripted' }).click();
+    await page.getByText('the wallet’s owner said no').waitFor();
+    wallet.refuses = false;
+    await page.getByRole('button', { name: 'Connect Scripted' }).click();
+    await page.getByText('The wallet is on chain 1').waitFor();
+    expect(await page.getByRole('button', { name: 'Stake' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Switch to chain 31337' }).click();
+
+    await kraken.getByRole('button', { name: 'Stake' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Amount in ASSAY').fill('a lot');
+    await dialog.getByRole('button', { name: 'Show what will be signed' }).click();
+    await dialog.getByText('Enter an amount of ASSAY').waitFor();
+    await dialog.getByLabel('Amount in ASSAY').fill('12.5');
+    await dialog.getByRole('button', { name: 'Show what will be signed' }).click();
+    await dialog.getByText('Stake 12.5 ASSAY behind provider did:key:').waitFor();
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag22aa'])
+      .analyze();
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual(
+      [],
+    );
+    wallet.refuses = true;
+    await dialog.getByRole('button', { name: 'Sign in the wallet' }).click();
+    await dialog.getByText('the wallet’s owner said no').waitFor();
+    wallet.refuses = false;
+    expect(await sign(page)).toMatch(/Done in block \d+ and \d+: Stake 12.5 ASSAY/);
+    await kraken.getByText('10\u202f012.5').waitFor();
+
+    // The oldest verdict on what kraken observed, once the committee has posted it.
+    let record = '';
+    await until(async () => {
+      const answer = await fetch(`${base}/v1/records?stream=kraken.BTC-USD.1m&limit=50`);
+      record = ((await answer.json()) as { records: { id: string }[] }).records.at(-1)!.id.split('.')[0]!;
+      return (await fetch(`${base}/v1/records/${record}/verdict-proof`)).ok;
+    }, 60_000);
+    await page.goto(`${base}/records/${record}`);
+    await page.getByRole('link', { name: 'Wrong? Challenge the verdict' }).click();
+    await page.getByRole('button', { name: 'Challenge a verdict' }).click();
+    expect(await dialog.getByLabel('Record').inputValue()).toBe(record);
+    await dialog.getByLabel('What shows it').fill('the venue never traded there');
+    await dialog.getByRole('button', { name: 'Show what will be signed' }).click();
+    await sign(page);
+    await kraken.getByText(/Reviewers decide, the time ends in/).waitFor();
+    await kraken.getByText('1\u202f000 held by open cases').waitFor();
+
+    const rulings = ['reviewer-1', 'reviewer-2', 'reviewer-3'].map((role) => {
+      const file = join(folder, `${role}.json`);
+      const proof = `${base}/v1/records/${record}/verdict-proof`;
+      const ruling = assay(
+        'rule',
+        'sign',
+        proof,
+        'reject',
+        '--reasons',
+        'so it is',
+        '--role',
+        role,
+        '--json',
+      );
+      writeFileSync(file, ruling);
+      return file;
+    });
+    assay('rule', 'send', `${base}/v1/records/${record}/verdict-proof`, ...rulings, '--role', 'voter');
+    await kraken.getByText(/Ruled; can be appealed/).waitFor();
+    await kraken.getByRole('button', { name: 'Appeal' }).waitFor();
+    await pass(1_300);
+    await kraken.getByText('Its time is over').waitFor();
+    await kraken.getByRole('button', { name: 'Settle' }).click();
+    await sign(page);
+    await kraken.getByText('Settled: reject').waitFor();
+    // A tenth of the stake: 30 % of it to who was right, with the bond.
+    await page.getByText('400 ASSAY to be claimed').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  }, 150_000);
+
+  test('providers: who controls one unbonds, stays, and claims', async () => {
+    const { rpcUrl } = place();
+    const [context, page] = await open('dark');
+    // A wallet of the older kind, which only puts itself into the page.
+    const secret = secretOf('controller-coinbase');
+    await giveWallet(context, { secret, rpcUrl, chainId: 31_337, announce: false });
+    await page.goto(`${base}/providers`);
+    await page.getByRole('button', { name: 'Connect Browser wallet' }).click();
+    const own = page.getByRole('region', { name: 'coinbase' });
+    await own.getByRole('button', { name: 'Unbond' }).click();
+    await page.getByRole('dialog').getByLabel('Amount in ASSAY').fill('100000');
+    await page.getByRole('button', { name: 'Show what will be signed' }).click();
+    await page
+      .getByRole('dialog')
+      .getByText(/StakeVault refuses/)
+      .waitFor();
+    await page.getByRole('dialog').getByLabel('Amount in ASSAY').fill('100');
+    await page.getByRole('button', { name: 'Show what will be signed' }).click();
+    await sign(page);
+    await own.getByText(/100 leaves in 2[01] d/).waitFor();
+    expect(await own.getByRole('button', { name: 'Withdraw' }).count()).toBe(0);
+    const others = page.getByRole('region', { name: 'binance' });
+    expect(await others.getByRole('button', { name: 'Unbond' }).count()).toBe(0);
+    // A reload does not ask again.
+    await page.reload();
+    await own.getByRole('button', { name: 'Stay after all' }).click();
+    await sign(page);
+    await own.getByText('100 leaves').waitFor({ state: 'detached' });
+    expect(problems).toEqual([]);
+    await context.close();
+  }, 60_000);
+
+  test('governance: a vote goes its whole way and changes a parameter', async () => {
+    const { rpcUrl } = place();
+    const [context, page] = await open('light');
+    await giveWallet(context, { secret: secretOf('voter'), rpcUrl, chainId: 31_337, announce: true });
+    await page.goto(`${base}/governance`);
+    await page.getByText('None was ever made.').waitFor();
+    await page.getByRole('button', { name: 'Connect Scripted' }).click();
+    await page.getByRole('button', { name: 'Vote with my tokens' }).click();
+    await sign(page);
+    await page.getByText(/49\u202f999\u202f\d+(\.5)? votes/).waitFor();
+    await pass(1);
+
+    const { parameters } = (await (await fetch(`${base}/v1/providers`)).json()) as { parameters: object };
+    const stricter = JSON.stringify({ ...parameters, feeBps: 500 });
+    assay(
+      'propose',
+      'VerdictCourt.setParameters',
+      stricter,
+      '--description',
+      'Half the fee',
+      '--role',
+      'voter',
+    );
+    const proposal = page.getByRole('listitem').filter({ hasText: 'Half the fee' });
+    await proposal.getByText('voting has not begun').waitFor();
+    await pass(61);
+    await proposal.getByText('being voted on').waitFor();
+    await proposal.getByText(/more are needed for the quorum/).waitFor();
+    await proposal.getByRole('button', { name: 'Vote for' }).click();
+    await page.getByRole('dialog').getByText('Proposal says').waitFor();
+    await page.getByRole('dialog').getByText('"Half the fee"').waitFor();
+    await sign(page);
+    await proposal.getByText(/the quorum of .* is reached/).waitFor();
+    await pass(601);
+    await proposal.getByRole('button', { name: 'Into the timelock' }).click();
+    await sign(page);
+    await proposal.getByText('in the timelock, not in force').waitFor();
+    await pass(61);
+    await proposal.getByRole('button', { name: 'Put into force' }).click();
+    await sign(page);
+    await proposal.getByText('in force', { exact: true }).waitFor();
+    const fee = page.getByRole('row').filter({ hasText: 'Fee on rewards' });
+    await fee.getByText('5 %').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  }, 90_000);
 });
 
 async function startNode(folder: string): Promise<[ChildProcess, string]> {
