@@ -21,14 +21,22 @@ const FROM_PACKAGES = [
   '@openzeppelin/contracts/governance/TimelockController.sol',
 ];
 
-/** Compiles the contracts in `solidity/` that can be deployed; the settings are those of foundry.toml. */
-export function compileAll(): { compiler: string; contracts: Record<string, Artifact> } {
+/**
+ * Compiles the contracts in `solidity/` that can be deployed; the settings are those of foundry.toml.
+ *
+ * @param more further sources by file name, each with a contract of its name, e.g. to measure a peer alike.
+ */
+export function compileAll(more: Readonly<Record<string, string>> = {}): {
+  compiler: string;
+  contracts: Record<string, Artifact>;
+} {
   const files = readdirSync(FOLDER)
     .filter((file) => file.endsWith('.sol'))
     .sort();
   const sources = Object.fromEntries([
     ...files.map((file) => [file, { content: readFileSync(new URL(file, FOLDER), 'utf8') }]),
     ...FROM_PACKAGES.map((path) => [path, { content: readFileSync(packageFile(path), 'utf8') }]),
+    ...Object.entries(more).map(([file, content]) => [file, { content }]),
   ]);
   const output = JSON.parse(
     solc.compile(
