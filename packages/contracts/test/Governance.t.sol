@@ -66,6 +66,20 @@ contract GovernanceTest is Fixture {
         governor.queue(targets, new uint256[](1), calls, keccak256("why"));
     }
 
+    function test_aProposerTakesAProposalBackBeforeTheVoteAndNobodyElseDoes() public {
+        (uint256 id, address[] memory targets, bytes[] memory calls) =
+            propose(alice, address(court), abi.encodeCall(court.pause, ()));
+        vm.expectPartialRevert(IGovernor.GovernorUnableToCancel.selector);
+        governor.cancel(targets, new uint256[](1), calls, keccak256("why"));
+        vm.prank(alice);
+        governor.cancel(targets, new uint256[](1), calls, keccak256("why"));
+        require(governor.state(id) == IGovernor.ProposalState.Canceled, "taken back");
+        vm.warp(governor.proposalSnapshot(id) + 1);
+        vm.prank(alice);
+        vm.expectPartialRevert(IGovernor.GovernorUnexpectedProposalState.selector);
+        governor.castVote(id, 1);
+    }
+
     function test_tokensThatCameAfterTheCountDoNotVote() public {
         (uint256 id,,) = propose(alice, address(court), "");
         vm.warp(governor.proposalSnapshot(id) + 1);
