@@ -47,6 +47,8 @@ contract CheckpointAnchor is AnchoredHeads, AccessManaged {
     /// @notice Part of a slashed operator's stake for whoever proved the fork, in basis points; the rest is
     ///         destroyed, so that an operator gains nothing by being its own accuser.
     uint256 public constant REPORTER_BPS = 1_000;
+    /// @notice Gas that is left for taking the stake; it needs about 140,000.
+    uint256 public constant SLASH_GAS = 400_000;
     /// @notice keccak256("EIP712Domain(string name,string version)"), with "Assay Checkpoint" and "1".
     bytes32 public constant DOMAIN_SEPARATOR = keccak256(
         abi.encode(
@@ -90,6 +92,8 @@ contract CheckpointAnchor is AnchoredHeads, AccessManaged {
     /// @notice The stake behind a fork is gone, or could not be taken; the fork is recorded in both cases.
     event OperatorSlashed(bytes32 indexed originId, bytes32 indexed providerId, uint256 amount, bool taken);
 
+    /// @notice Too little gas is left to take the operator's stake.
+    error GasTooLow(uint256 needed, uint256 left);
     /// @notice Only the log's anchorer may record its checkpoints.
     error NotAnchorer(bytes32 originId, address caller);
     /// @notice A log's origin is at least one character.
@@ -280,6 +284,9 @@ contract CheckpointAnchor is AnchoredHeads, AccessManaged {
 
     /// @dev The vault is trusted but not needed: whatever it does, the fork stays recorded.
     function _slash(bytes32 originId, bytes32 providerId, address signer) internal {
+        // Else an operator could report itself with so little gas that the fork is recorded and the stake survives.
+        uint256 needed = SLASH_GAS + SLASH_GAS / 32;
+        if (gasleft() < needed) revert GasTooLow(needed, gasleft());
         try this.takeStake(providerId, keccak256(abi.encode(originId, signer)), msg.sender) returns (
             uint256 amount
         ) {

@@ -270,6 +270,21 @@ contract CheckpointAnchorTest is Fixture {
         anchors.anchor(id, 8, "the next operator is blameless");
     }
 
+    /// With little gas the fork was once recorded and the stake survived.
+    function testFuzz_noAmountOfGasSavesTheStakeOfAForkedLog(uint256 gasGiven) public {
+        gasGiven = 30_000 + gasGiven % 900_000;
+        bytes32 providerId = operatorWithStake(1_000e18);
+        bytes32[2] memory a = by(77, 7, "a");
+        bytes32[2] memory b = by(77, 7, "b");
+        try anchors.proveEquivocation{gas: gasGiven}(ORIGIN, 7, "a", a, "b", b) {
+            (uint256 staked,,,) = vault.stakeOf(providerId);
+            require(staked == 0, "taken");
+        } catch {
+            (, bool forked,) = anchors.operatorOf(id, vm.addr(77));
+            require(!forked, "nothing happened");
+        }
+    }
+
     function test_whatIsNoForkIsRefused() public {
         operatorWithStake(10e18);
         bytes32[2] memory a = by(77, 7, "a");
