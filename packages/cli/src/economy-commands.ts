@@ -56,7 +56,7 @@ const DECISIONS = ['accept', 'flag', 'reject'] as const;
 const VOTES = ['against', 'for', 'abstain'] as const;
 const DECIMALS = 18;
 
-function economyCommand(
+export function economyCommand(
   usage: string,
   arguments_: [least: number, most: number],
   run: Run,
@@ -224,19 +224,8 @@ export const ruleCommand = economyCommand(
       return;
     }
     if (what !== 'send') throw usageError('expected sign or send', `assay ${RULE_USAGE}`);
-    const rulings = rest.map((file) => JSON.parse(readText(file)) as RulingFile);
+    const rulings = readRulings<RulingFile>(rest, ['caseId', 'round', 'decision', 'reasons', 'epoch']);
     const [first] = rulings as [RulingFile];
-    for (const ruling of rulings) {
-      for (const member of ['caseId', 'round', 'decision', 'reasons', 'epoch'] as const)
-        if (ruling[member] !== first[member])
-          throw new AssayError(
-            'ARGUMENT_INVALID',
-            `the rulings differ in ${member}: ${ruling[member]} and ${first[member]}`,
-            {
-              next: 'reviewers sign the same decision, for the same reasons, in the same round',
-            },
-          );
-    }
     if (first.caseId !== caseId || first.round !== appeals)
       throw new AssayError(
         'ARGUMENT_INVALID',
@@ -366,7 +355,7 @@ function readerOf({ place }: Wallet): EconomyReader {
 }
 
 /** By id, or by DID when this account controls it. Its DID is shown in the words. */
-async function providerIdOf(wallet: Wallet, text: string): Promise<Hex> {
+export async function providerIdOf(wallet: Wallet, text: string): Promise<Hex> {
   const { address } = await wallet.account();
   const id = text.startsWith('did:')
     ? await wallet.read<Hex>('ProviderRegistry', 'providerIdOf', text, address)
@@ -467,7 +456,23 @@ async function reviewersOf(wallet: Wallet): Promise<Committee> {
   return { epoch, threshold, members };
 }
 
-function signaturesBy({ members }: Committee, rulings: readonly RulingFile[]) {
+/** What reviewers signed apart from each other, which must be the same. */
+export function readRulings<T extends object>(files: readonly string[], members: readonly (keyof T)[]): T[] {
+  const rulings = files.map((file) => JSON.parse(readText(file)) as T);
+  const [first] = rulings;
+  for (const ruling of rulings) {
+    const member = members.find((each) => ruling[each] !== first![each]);
+    if (member === undefined) continue;
+    throw new AssayError(
+      'ARGUMENT_INVALID',
+      `the rulings differ in ${String(member)}: ${ruling[member]} and ${first![member]}`,
+      { next: 'reviewers sign the same decision, for the same reasons, in the same round' },
+    );
+  }
+  return rulings;
+}
+
+export function signaturesBy({ members }: Committee, rulings: readonly { reviewer: Hex; signature: Hex }[]) {
   let signers = 0n;
   const rvs: [Hex, Hex][] = [];
   for (const [place, member] of members.entries()) {
@@ -544,7 +549,7 @@ function decisionOf(text: string): number {
 }
 
 /** SHA-256 of a file's bytes, or of the text itself when there is no such file. */
-function digestOf(text: string | boolean | undefined, option: string): Hex {
+export function digestOf(text: string | boolean | undefined, option: string): Hex {
   if (typeof text !== 'string' || text === '')
     throw usageError(`${option} is missing`, `${option} <file|text>`);
   return sha256(existsSync(text) ? new Uint8Array(readFileSync(text)) : stringToHex(text));

@@ -24,6 +24,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   rule: async () => (await import('./economy-commands.ts')).ruleCommand,
   settle: async () => (await import('./economy-commands.ts')).settleCommand,
   finalise: async () => (await import('./economy-commands.ts')).finaliseCommand,
+  sampling: async () => (await import('./sampling-command.ts')).samplingCommand,
   delegate: async () => (await import('./economy-commands.ts')).delegateCommand,
   governance: async () => (await import('./economy-commands.ts')).governanceCommand,
   propose: async () => (await import('./economy-commands.ts')).proposeCommand,

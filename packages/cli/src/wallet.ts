@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { accountOf, type ContractsFile, externalSigner, openKeystore } from '@assay/chain';
 import {
+  allowanceCalls,
   type Call,
   type ContractName,
   callTo,
@@ -138,6 +139,11 @@ export class Wallet {
 
   call(contract: ContractName, functionName: string, ...args: unknown[]): Call {
     return callTo(this.place.addresses, contract, functionName, ...args);
+  }
+
+  /** An allowance for the vault, where one is missing: it takes bonds, stakes and payments. */
+  allowance(amount: bigint): Promise<Call[]> {
+    return allowanceCalls(this, amount);
   }
 
   /**

@@ -56,7 +56,7 @@ export function callTo(
 /** Puts tokens behind a provider; first lets the vault take them where it may not yet. */
 export async function stakeCalls(desk: Desk, providerId: Hex, amount: bigint): Promise<Call[]> {
   const call = callTo(desk.addresses, 'StakeVault', 'stake', providerId, amount);
-  return [...(await allowance(desk, amount)), call];
+  return [...(await allowanceCalls(desk, amount)), call];
 }
 
 /** @param evidence SHA-256 of what shows that the verdict is wrong. */
@@ -68,14 +68,14 @@ export async function challengeCalls(
 ): Promise<Call[]> {
   const [bond] = await desk.read<[bigint]>('VerdictCourt', 'parameters');
   const call = callTo(desk.addresses, 'VerdictCourt', 'challenge', proof, decision, evidence);
-  return [...(await allowance(desk, bond)), call];
+  return [...(await allowanceCalls(desk, bond)), call];
 }
 
 /** Each appeal doubles the bond. @param evidence SHA-256 of what shows that the ruling is wrong. */
 export async function appealCalls(desk: Desk, proof: VerdictProof, evidence: Hex): Promise<Call[]> {
   const { bond, appeals } = await caseOf(desk, proof);
   const call = callTo(desk.addresses, 'VerdictCourt', 'appeal', proof, evidence);
-  return [...(await allowance(desk, bond << BigInt(appeals + 1))), call];
+  return [...(await allowanceCalls(desk, bond << BigInt(appeals + 1))), call];
 }
 
 /** Moves a proposal that was accepted on: into the timelock, then out of it into force. */
@@ -107,8 +107,8 @@ export function verdictProofOf({ batch, verdict, index, path }: VerdictProofFile
   return { batch: { ...batch, count: BigInt(batch.count) }, verdict, index: BigInt(index), path };
 }
 
-/** Bonds and stakes are taken by the vault. */
-async function allowance(desk: Desk, amount: bigint): Promise<Call[]> {
+/** Lets the vault take tokens, where it may not yet: it takes bonds, stakes and payments. */
+export async function allowanceCalls(desk: Desk, amount: bigint): Promise<Call[]> {
   const vault = desk.addresses.StakeVault!;
   const { address } = await desk.account();
   const allowed = await desk.read<bigint>('AssayToken', 'allowance', address, vault);

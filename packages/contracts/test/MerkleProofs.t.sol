@@ -71,6 +71,27 @@ contract MerkleProofsTest {
         require(!verifier.verifyConsistency(1, leaf(0), size, node, proof), "too large to extend to");
     }
 
+    /// A verifier that runs out of gas must not answer "no": a caller would take that for a finding.
+    function test_withTooLittleGasThereIsNoAnswer() public view {
+        uint64 size = uint64(LARGEST);
+        bytes32 root = mth(0, size);
+        bytes32[] memory proof = path(6, 0, size);
+        bytes32[] memory growth = subproof(7, 0, size, true);
+        bytes32 oldRoot = mth(0, 7);
+        uint256 answers = 0;
+        for (uint256 given = 600; given < 12_000; given += 7) {
+            try verifier.verifyInclusion{gas: given}(leaf(6), 6, size, proof, root) returns (bool held) {
+                require(held, "no for want of gas");
+                ++answers;
+            } catch {}
+            try verifier.verifyConsistency{gas: given}(7, oldRoot, size, root, growth) returns (bool held) {
+                require(held, "no for want of gas");
+                ++answers;
+            } catch {}
+        }
+        require(answers > 0, "never enough");
+    }
+
     function leaf(uint256 index) internal pure returns (bytes32) {
         return sha256(abi.encodePacked(bytes1(0x00), index));
     }
