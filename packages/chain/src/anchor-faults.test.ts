@@ -95,6 +95,31 @@ describe('an endpoint', () => {
     expect(await anchoredSizes()).toContain(size);
   });
 
+  test('that is down for an hour: the keeper says so again and again, and then anchors only the newest', async () => {
+    let aheadMs = 0;
+    proxy.fault = 'down';
+    const keeper = keep({ nowMs: () => Date.now() + aheadMs });
+    const first = submit(keeper);
+    await until(() => keeper.state().status === 'down');
+    let newest = first;
+    for (let minute = 0; minute <= 60; minute++) {
+      aheadMs += 60_000;
+      newest = submit(keeper);
+      await sleep(5);
+      expect(keeper.state().status).toBe('down');
+    }
+    expect(keeper.state().lastError).toMatchObject({ code: 'CHAIN_UNAVAILABLE' });
+    proxy.fault = null;
+    aheadMs += 60_000;
+    newest = submit(keeper);
+    await until(() => keeper.state().last?.size === newest);
+    expect(alerts.at(-1)).toMatchObject({ code: 'CHAIN_UNAVAILABLE', recovered: true });
+    expect(alerts.filter(({ recovered }) => !recovered).length).toBeGreaterThan(1);
+    const sizes = await anchoredSizes();
+    expect(sizes).toContain(newest);
+    expect(sizes.filter((size) => size >= first && size < newest)).toEqual([]);
+  });
+
   test('that takes a transaction and loses the answer gets it once', async () => {
     const before = await sent();
     proxy.fault = { loseAnswersOf: 'eth_sendRawTransaction' };
