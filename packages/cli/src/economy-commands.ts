@@ -231,7 +231,7 @@ export const ruleCommand = economyCommand(
         'ARGUMENT_INVALID',
         `the rulings are for round ${first.round} of case ${first.caseId}, this is round ${appeals} of ${caseId}`,
       );
-    const reviewers = await reviewersOf(wallet);
+    const reviewers = await reviewersOf(wallet, 'VerdictCourt');
     await wallet.send([
       wallet.call(
         'VerdictCourt',
@@ -442,10 +442,14 @@ function rulingType(wallet: Wallet) {
   };
 }
 
-/** The reviewers in force, from the event that named them. */
-async function reviewersOf(wallet: Wallet): Promise<Committee> {
+/** The reviewers of a court who are in force, from the event that named them. */
+export async function reviewersOf(
+  wallet: Wallet,
+  court: 'VerdictCourt' | 'SamplingCourt',
+): Promise<Committee> {
   const events = await wallet.client.getContractEvents({
-    address: wallet.address('VerdictCourt'),
+    address: wallet.address(court),
+    // Both declare the event alike.
     abi: SYSTEM.VerdictCourt.abi,
     eventName: 'ReviewersSet',
     fromBlock: BigInt(wallet.place.deployedAtBlock),

@@ -2,11 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { blockHeader, drandRound } from '@assay/chain';
-import { type Call, type Committee, SYSTEM } from '@assay/contracts';
+import { allowanceCalls, type Call, SYSTEM } from '@assay/contracts';
 import { AssayError } from '@assay/core';
 import { bytesToHex, encodeAbiParameters, type Hex, keccak256, zeroHash } from 'viem';
 import { usageError } from './command.ts';
-import { digestOf, economyCommand, providerIdOf, readRulings, signaturesBy } from './economy-commands.ts';
+import {
+  digestOf,
+  economyCommand,
+  providerIdOf,
+  readRulings,
+  reviewersOf,
+  signaturesBy,
+} from './economy-commands.ts';
 import type { Wallet } from './wallet.ts';
 
 /** What its owner must keep from the commitment to the reveal. */
@@ -102,7 +109,10 @@ async function request(wallet: Wallet, contract: string, task?: string, provider
     revision,
   );
   const calls = [wallet.call('SamplingCourt', 'request', contractDigest, digest, providerId)];
-  await wallet.send([...(await wallet.allowance(terms.providerReward + terms.validatorsReward)), ...calls]);
+  await wallet.send([
+    ...(await allowanceCalls(wallet, terms.providerReward + terms.validatorsReward)),
+    ...calls,
+  ]);
   const taskId = await wallet.read<Hex>('SamplingCourt', 'taskIdOf', contractDigest, digest, providerId);
   if (!wallet.json) console.log(`Task ${taskId}`);
 }
@@ -146,13 +156,14 @@ async function commit(wallet: Wallet, taskId: Hex, output: Hex, file: unknown): 
   const commitment = keccak256(encodeAbiParameters(types, [taskId, providerId, output, salt]));
   // Kept before anything is sent: without it the stake is lost.
   const kept: SecretFile = { taskId, providerId, output, salt };
-  writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  if (!wallet.dryRun) writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   await wallet.send([
     place === null
       ? wallet.call('SamplingCourt', 'commit', taskId, commitment)
       : wallet.call('SamplingCourt', 'commitCheck', taskId, BigInt(place), commitment),
   ]);
-  if (!wallet.json) console.log(`The reveal needs ${file}: keep it, and show it to nobody until then.`);
+  if (!wallet.json && !wallet.dryRun)
+    console.log(`The reveal needs ${file}: keep it, and show it to nobody until then.`);
 }
 
 async function reveal(wallet: Wallet, file: string): Promise<void> {
@@ -194,7 +205,7 @@ async function draw(wallet: Wallet, taskId: Hex): Promise<void> {
 }
 
 async function sign(wallet: Wallet, taskId: Hex, output: Hex, reasons: unknown): Promise<void> {
-  const { epoch } = await reviewersOf(wallet);
+  const { epoch } = await reviewersOf(wallet, 'SamplingCourt');
   const message = {
     taskId,
     output,
@@ -228,7 +239,7 @@ async function rule(wallet: Wallet, taskId: Hex, files: string[]): Promise<void>
   const [first] = rulings as [TaskRulingFile];
   if (first.taskId !== taskId)
     throw new AssayError('ARGUMENT_INVALID', `the rulings are for task ${first.taskId}, not for ${taskId}`);
-  const reviewers = await reviewersOf(wallet);
+  const reviewers = await reviewersOf(wallet, 'SamplingCourt');
   const plant = { root: zeroHash, index: 0n, size: 0n, salt: zeroHash, path: [] };
   const signatures = signaturesBy(reviewers, rulings);
   const { output, reasons } = first;
@@ -252,19 +263,6 @@ async function ownPlace(wallet: Wallet, checks: readonly Check[]): Promise<numbe
   throw new AssayError('ARGUMENT_INVALID', `${address} was not drawn for this task`, {
     next: '`assay sampling show` says who was',
   });
-}
-
-async function reviewersOf(wallet: Wallet): Promise<Committee> {
-  const events = await wallet.client.getContractEvents({
-    address: wallet.address('SamplingCourt'),
-    abi: SYSTEM.SamplingCourt.abi,
-    eventName: 'ReviewersSet',
-    fromBlock: BigInt(wallet.place.deployedAtBlock),
-  });
-  const { epoch, threshold, members } = events.at(-1)?.args ?? {};
-  if (epoch === undefined || threshold === undefined || !members)
-    throw new AssayError('NOT_FOUND', 'no reviewers were named yet');
-  return { epoch, threshold, members };
 }
 
 function taskIdOf(text: string | undefined): Hex {

@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { accountOf, type ContractsFile, externalSigner, openKeystore } from '@assay/chain';
 import {
-  allowanceCalls,
   type Call,
   type ContractName,
   callTo,
@@ -107,6 +106,10 @@ export class Wallet {
     return wallet;
   }
 
+  get dryRun(): boolean {
+    return this.#values['dry-run'] === true;
+  }
+
   get json(): boolean {
     return this.#values.json === true;
   }
@@ -141,11 +144,6 @@ export class Wallet {
     return callTo(this.place.addresses, contract, functionName, ...args);
   }
 
-  /** An allowance for the vault, where one is missing: it takes bonds, stakes and payments. */
-  allowance(amount: bigint): Promise<Call[]> {
-    return allowanceCalls(this, amount);
-  }
-
   /**
    * Says in words what the calls do, asks, sends them one after the other, and says what came of it.
    *
@@ -155,7 +153,7 @@ export class Wallet {
     const account = await this.account();
     const told = calls.map((call) => describeCall(call, this.#context()));
     for (const words of told) this.#show(words);
-    if (this.#values['dry-run']) {
+    if (this.dryRun) {
       await this.#simulate(calls[0]!, account.address);
       this.#say(
         calls.length === 1 ? 'Dry run: it would go through.' : 'Dry run: the first would go through.',
@@ -185,7 +183,7 @@ export class Wallet {
     const account = await this.account();
     const words = describeTypedData(typedData, this.#context());
     this.#show(words);
-    if (this.#values['dry-run'] || !(await this.#agreed(`Sign it as ${account.address}?`))) return null;
+    if (this.dryRun || !(await this.#agreed(`Sign it as ${account.address}?`))) return null;
     return account.signTypedData(typedData as never);
   }
 
