@@ -1,4 +1,11 @@
-export { type AgreementInput, checkAgreement } from './agreement.ts';
+export { type AgreementInput, checkAgreement } from './agreement/agreement.ts';
+export {
+  type DepegDay,
+  type DepegScore,
+  type DepegVerdict,
+  scoreDepeg,
+} from './agreement/depeg-score.ts';
+export { parseStreamName, type StreamName } from './agreement/price-feed.ts';
 export {
   type AgreementTerms,
   type Column,
@@ -6,15 +13,8 @@ export {
   type Expectation,
   parseContract,
   type Rule,
-} from './contract.ts';
-export { CONTRACTS_FOLDER, loadContracts } from './contract-files.ts';
-export {
-  type DepegDay,
-  type DepegScore,
-  type DepegVerdict,
-  scoreDepeg,
-} from './depeg-score.ts';
-export { parseStreamName, type StreamName } from './price-feed.ts';
+} from './rules/contract.ts';
+export { CONTRACTS_FOLDER, loadContracts } from './rules/contract-files.ts';
 export {
   type CheckedBatch,
   historyAfter,
@@ -22,5 +22,5 @@ export {
   openRuleEngine,
   type RowHistory,
   type RuleEngine,
-} from './rules.ts';
+} from './rules/rules.ts';
 export { decideVerdict } from './verdict.ts';

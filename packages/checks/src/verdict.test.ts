@@ -1,7 +1,7 @@
 /** Verdicts: rows carry their own decisions, the batch has the worst of them, and nothing unknown looks good. */
 import type { Finding } from '@assay/core';
 import { expect, test } from 'vitest';
-import { loadContracts } from './contract-files.ts';
+import { loadContracts } from './rules/contract-files.ts';
 import { decideVerdict } from './verdict.ts';
 
 const contract = loadContracts().get('kraken.BTC-USDC.1m')!;

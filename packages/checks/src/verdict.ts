@@ -8,9 +8,9 @@ import {
   type RowRanges,
   type VerdictPredicate,
 } from '@assay/core';
-import { columnsOf, type DataContract, type Dimension } from './contract.ts';
-import { countRows, toRanges } from './row-ranges.ts';
-import { share } from './rules.ts';
+import { columnsOf, type DataContract, type Dimension } from './rules/contract.ts';
+import { countRows, toRanges } from './rules/row-ranges.ts';
+import { share } from './rules/rules.ts';
 
 /**
  * Decides on an observation from its findings.

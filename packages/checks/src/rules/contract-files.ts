@@ -4,7 +4,7 @@ import { AssayError } from '@assay/core';
 import { type DataContract, parseContract } from './contract.ts';
 
 /** The contracts that come with Assay, one file a stream. */
-export const CONTRACTS_FOLDER: string = fileURLToPath(new URL('../contracts', import.meta.url));
+export const CONTRACTS_FOLDER: string = fileURLToPath(new URL('../../contracts', import.meta.url));
 
 /**
  * Reads every `<stream>.odcs.yaml` of a folder.

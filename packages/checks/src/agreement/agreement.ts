@@ -1,5 +1,7 @@
 import { type Candle, compareDecimal, divRound, type Finding, fromScaled, type RowRanges } from '@assay/core';
-import type { AgreementTerms } from './contract.ts';
+import type { AgreementTerms } from '../rules/contract.ts';
+import { toRanges } from '../rules/row-ranges.ts';
+import { share } from '../rules/rules.ts';
 import {
   advance,
   ascending,
@@ -15,8 +17,6 @@ import {
   times,
   USD,
 } from './price-feed.ts';
-import { toRanges } from './row-ranges.ts';
-import { share } from './rules.ts';
 
 /** One stream's part in a comparison. */
 export interface AgreementInput {

@@ -2,8 +2,8 @@
 import type { Candle, Finding } from '@assay/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { AgreementTerms } from '../rules/contract.ts';
 import { type AgreementInput, checkAgreement } from './agreement.ts';
-import type { AgreementTerms } from './contract.ts';
 
 const T0 = Date.UTC(2023, 2, 11, 7);
 const at = (minute: number) => `${new Date(T0 + minute * 60_000).toISOString().slice(0, 19)}Z`;

@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { type Candle, normaliseDecimal, type VerdictPredicate } from '@assay/core';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { loadContracts } from '../rules/contract-files.ts';
+import { countRows } from '../rules/row-ranges.ts';
+import { type CheckedBatch, historyAfter, NO_HISTORY, openRuleEngine } from '../rules/rules.ts';
+import { decideVerdict } from '../verdict.ts';
 import { checkAgreement } from './agreement.ts';
-import { loadContracts } from './contract-files.ts';
 import { scoreDepeg } from './depeg-score.ts';
-import { countRows } from './row-ranges.ts';
-import { type CheckedBatch, historyAfter, NO_HISTORY, openRuleEngine } from './rules.ts';
-import { decideVerdict } from './verdict.ts';
 
-const FOLDER = fileURLToPath(new URL('../../../../shared/data/usdc-depeg-2023-03', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../../../../shared/data/usdc-depeg-2023-03', import.meta.url));
 const present = existsSync(FOLDER);
 if (!present) console.log('skipped: the recording ../shared/data/usdc-depeg-2023-03 is absent');
 /** Two quiet days (one with stray prints in Binance's USDC), the depeg, a day after it. */
