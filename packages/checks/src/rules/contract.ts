@@ -22,6 +22,8 @@ export interface DataContract {
   digest: { sha256: string };
   columns: Column[];
   rules: Rule[];
+  /** What looks at the data beyond its rules: the detectors of level L2. */
+  detectors: DetectorRule[];
   /** Largest delay between the end of a batch's period and its observation. */
   freshness: { maxSeconds: number } | null;
   /** How the stream is compared with others; null when it is not. */
@@ -57,6 +59,18 @@ export interface Rule {
   severity: Severity;
   dimension: Dimension;
   expectation: Expectation;
+}
+
+/** A detector that the contract asks for, with its terms as they stand; the detector reads them itself. */
+export interface DetectorRule {
+  id: string;
+  severity: Severity;
+  dimension: Dimension;
+  /** Name of the detector. */
+  detector: string;
+  terms: unknown;
+  /** Where the terms stand in the contract. */
+  path: string;
 }
 
 /** Great Expectations' names and semantics: a null is judged by the not-null expectation alone. */
@@ -105,6 +119,7 @@ export interface AgreementTerms {
 
 /** One row's failing rules travel as bits of a number, and verdicts hold at most 500 findings. */
 export const MAX_RULES = 48;
+export const MAX_DETECTORS = 16;
 /** Numbers are compared as DECIMAL(38, 18): exact, 20 digits before the point. */
 export const DECIMAL_SCALE = 18;
 const DECIMAL_LIMIT = 10n ** 38n;
@@ -134,11 +149,17 @@ export function parseContract(yaml: string): DataContract {
     fail('schema[0].properties', `1 to ${MAX_COLUMNS} properties`, `${columns.length}`);
   }
   unique(columns, 'name', 'schema[0].properties');
-  const rules = list(object.quality, 'schema[0].quality').map((rule, i) =>
-    readRule(rule, `schema[0].quality[${i}]`, columns),
-  );
+  const quality = list(object.quality, 'schema[0].quality').map((rule, i) => {
+    const path = `schema[0].quality[${i}]`;
+    return isDetectorRule(rule) ? readDetectorRule(rule, path) : readRule(rule, path, columns);
+  });
+  unique(quality, 'id', 'schema[0].quality');
+  const rules = quality.filter((rule) => 'expectation' in rule);
   if (rules.length > MAX_RULES) fail('schema[0].quality', `at most ${MAX_RULES} rules`, `${rules.length}`);
-  unique(rules, 'id', 'schema[0].quality');
+  const detectors = quality.filter((rule) => 'detector' in rule);
+  if (detectors.length > MAX_DETECTORS) {
+    fail('schema[0].quality', `at most ${MAX_DETECTORS} detectors`, `${detectors.length}`);
+  }
   const custom = readCustomProperties(document.customProperties);
   return {
     name,
@@ -146,6 +167,7 @@ export function parseContract(yaml: string): DataContract {
     digest: { sha256: createHash('sha256').update(yaml, 'utf8').digest('hex') },
     columns,
     rules,
+    detectors,
     freshness: readFreshness(document.slaProperties),
     agreement: custom.agreement,
     requiredLevel: custom.requiredLevel,
@@ -190,13 +212,43 @@ function readRule(value: unknown, path: string, columns: readonly Column[]): Rul
   const engine = oneOf(rule.engine, `${path}.engine`, ['greatExpectations', 'assay']);
   const implementation = record(rule.implementation, `${path}.implementation`);
   return {
-    id: pattern(rule.id, `${path}.id`, /^[A-Za-z0-9_-]{1,64}$/, 'an id of letters, digits, _ and -'),
-    severity: oneOf(rule.severity, `${path}.severity`, ['error', 'warning']) === 'error' ? 'reject' : 'flag',
-    dimension: oneOf(rule.dimension, `${path}.dimension`, DIMENSIONS),
+    ...readHead(rule, path),
     expectation:
       engine === 'greatExpectations'
         ? readGreatExpectation(implementation, `${path}.implementation`, columns)
         : readOwnExpectation(implementation, `${path}.implementation`, columns),
+  };
+}
+
+function isDetectorRule(value: unknown): boolean {
+  const { implementation } = (value ?? {}) as { implementation?: unknown };
+  return typeof implementation === 'object' && implementation !== null && 'detector' in implementation;
+}
+
+function readDetectorRule(value: unknown, path: string): DetectorRule {
+  const rule = record(value, path);
+  oneOf(rule.type, `${path}.type`, ['custom']);
+  oneOf(rule.engine, `${path}.engine`, ['assay']);
+  const implementation = record(rule.implementation, `${path}.implementation`);
+  only(implementation, `${path}.implementation`, ['detector', 'terms']);
+  return {
+    ...readHead(rule, path),
+    detector: pattern(
+      implementation.detector,
+      `${path}.implementation.detector`,
+      /^[a-z][a-z0-9_]{0,39}$/,
+      'the name of a detector',
+    ),
+    terms: implementation.terms ?? {},
+    path: `${path}.implementation.terms`,
+  };
+}
+
+function readHead(rule: Members, path: string): Pick<Rule, 'id' | 'severity' | 'dimension'> {
+  return {
+    id: pattern(rule.id, `${path}.id`, /^[A-Za-z0-9_-]{1,64}$/, 'an id of letters, digits, _ and -'),
+    severity: oneOf(rule.severity, `${path}.severity`, ['error', 'warning']) === 'error' ? 'reject' : 'flag',
+    dimension: oneOf(rule.dimension, `${path}.dimension`, DIMENSIONS),
   };
 }
 
