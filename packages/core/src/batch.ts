@@ -4,7 +4,7 @@ import { bytesToHex, concatBytes, fromUtf8, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
 import { leafHash, type MerkleTree, merkleTree } from './merkle.ts';
 import { sha256 } from './sha256.ts';
-import { decimal, exactly, type Fail, instant, list, sha256Hex, text } from './shape.ts';
+import { decimal, exactly, type Fail, instant, list, pattern, sha256Hex, text } from './shape.ts';
 import type { RowRanges, RowSchema, RowsCommitment } from './statement.ts';
 
 /** One row of a batch: flat JSON with decimal strings. */
@@ -27,6 +27,29 @@ export interface Material {
   observation: string;
   verdict: string;
 }
+
+/** One file (`file/v1`). Its content travels beside the payload and is kept under its digest. */
+export interface FileRow {
+  /** When it came to be, or was recorded. */
+  time: string;
+  name: string;
+  mediaType: string;
+  /** Size of the content. */
+  bytes: Decimal;
+  /** SHA-256 of the content, in hex. */
+  sha256: string;
+  /** What its provider says of it: the canonical JSON of an object. A text, so that rows stay flat. */
+  metadata: string;
+}
+
+/** One reading of a device (`reading/v1`): named decimal strings at a time. */
+export type Reading = { time: string } & Record<string, Decimal | null>;
+
+/** Bounds of the files of one observation. */
+export const MAX_FILES = 16;
+export const MAX_FILES_BYTES = 16 * 1024 * 1024;
+const MAX_METADATA = 16_384;
+const MAX_VALUES = 32;
 
 /** Largest payload that one observation may commit to. */
 export const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
@@ -128,6 +151,8 @@ export function checkRow(row: unknown, schema: RowSchema, path: string, fail: Fa
     for (const id of ['observation', 'verdict'] as const) sha256Hex(material[id], `${path}.${id}`, fail);
     return material;
   }
+  if (schema === 'file/v1') return checkFile(row, path, fail);
+  if (schema === 'reading/v1') return checkReading(row, path, fail);
   const rate = exactly(row, path, ['time', 'rate', 'venues', 'excluded'], fail, ['partitions']);
   instant(rate.time, `${path}.time`, fail);
   decimal(rate.rate, `${path}.rate`, fail);
@@ -140,6 +165,62 @@ export function checkRow(row: unknown, schema: RowSchema, path: string, fail: Fa
     );
   }
   return rate;
+}
+
+function checkFile(row: unknown, path: string, fail: Fail): Row {
+  const file = exactly(row, path, ['time', 'name', 'mediaType', 'bytes', 'sha256', 'metadata'], fail);
+  instant(file.time, `${path}.time`, fail);
+  const name = text(file.name, `${path}.name`, fail, 255);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a name with control characters could forge a listing.
+  if (name === '' || /[\u0000-\u001f\u007f/\\]/.test(name))
+    fail(`${path}.name: expected a file name without separators or control characters`);
+  pattern(
+    file.mediaType,
+    `${path}.mediaType`,
+    /^[a-z0-9][a-z0-9.+-]{0,63}\/[a-z0-9][a-z0-9.+-]{0,63}$/,
+    'a media type like image/png',
+    fail,
+  );
+  pattern(file.bytes, `${path}.bytes`, /^(0|[1-9]\d{0,9})$/, 'a size in bytes as a decimal string', fail);
+  sha256Hex(file.sha256, `${path}.sha256`, fail);
+  metadataOf(text(file.metadata, `${path}.metadata`, fail, MAX_METADATA), `${path}.metadata`, fail);
+  return file;
+}
+
+/** What a file's row declares of it. @throws through `fail` when it is not the canonical JSON of an object. */
+export function metadataOf(metadata: string, path: string, fail: Fail): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  let canonical = '';
+  try {
+    value = JSON.parse(metadata);
+    canonical = canonicalJson(value);
+  } catch {
+    return fail(`${path}: expected JSON`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || canonical !== metadata)
+    return fail(`${path}: expected the canonical JSON (RFC 8785) of an object`);
+  return value as Record<string, unknown>;
+}
+
+function checkReading(row: unknown, path: string, fail: Fail): Row {
+  if (typeof row !== 'object' || row === null || Array.isArray(row))
+    return fail(`${path}: expected an object`);
+  const { time, ...values } = row as Record<string, unknown>;
+  instant(time, `${path}.time`, fail);
+  const names = Object.keys(values);
+  if (names.length === 0 || names.length > MAX_VALUES)
+    fail(`${path}: expected 1 to ${MAX_VALUES} values, got ${names.length}`);
+  for (const name of names) {
+    pattern(
+      name,
+      `${path}: the name of a value`,
+      /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
+      'letters, digits and _',
+      fail,
+    );
+    if (values[name] !== null) decimal(values[name], `${path}.${name}`, fail);
+  }
+  return row;
 }
 
 /** Whether a row lies in some ranges. */

@@ -28,6 +28,10 @@ export interface Bundle {
   /** Every row, in a bundle of a whole observation or derivation. */
   rows?: Row[];
   verdict?: LoggedStatement;
+  /** What reviewers decided since: it stands where the verdict stood. */
+  outcome?: LoggedStatement;
+  /** The reviews that the outcome names. */
+  reviews?: LoggedStatement[];
   /** Where the statement's checkpoint was recorded; empty while that is pending. */
   anchors: AnchorProof[];
 }
@@ -43,11 +47,15 @@ export function parseBundle(input: unknown): Bundle {
     'bundle',
     ['mediaType', 'id', 'statement', 'anchors'],
     malformed,
-    ['row', 'rows', 'verdict'],
+    ['row', 'rows', 'verdict', 'outcome', 'reviews'],
   );
   if (b.mediaType !== BUNDLE_TYPE)
     malformed(`bundle.mediaType: expected ${BUNDLE_TYPE}, got ${kindOf(b.mediaType)}`);
   if (b.row !== undefined && b.rows !== undefined) malformed('bundle: expected row or rows, got both');
+  if (b.outcome !== undefined && b.verdict === undefined)
+    malformed('bundle.outcome: expected the verdict beside it');
+  if ((b.outcome === undefined) !== (b.reviews === undefined))
+    malformed('bundle: expected an outcome with its reviews, got one of the two');
   return {
     mediaType: BUNDLE_TYPE,
     id: pattern(
@@ -61,6 +69,10 @@ export function parseBundle(input: unknown): Bundle {
     ...(b.row === undefined ? {} : { row: readRow(b.row) }),
     ...(b.rows === undefined ? {} : { rows: list(b.rows, 'bundle.rows', readObject, malformed, 100_000) }),
     ...(b.verdict === undefined ? {} : { verdict: readLogged(b.verdict, 'bundle.verdict') }),
+    ...(b.outcome === undefined ? {} : { outcome: readLogged(b.outcome, 'bundle.outcome') }),
+    ...(b.reviews === undefined
+      ? {}
+      : { reviews: list(b.reviews, 'bundle.reviews', readLogged, malformed, 3) }),
     anchors: list(
       b.anchors,
       'bundle.anchors',

@@ -15,6 +15,8 @@ export * from './merkle.ts';
 export * from './ml-dsa.ts';
 export * from './note.ts';
 export * from './policy.ts';
+export * from './review-statements.ts';
+export * from './reviewer-request.ts';
 export * from './statement.ts';
 export * from './subtree.ts';
 export * from './tiles.ts';

@@ -30,14 +30,20 @@ export interface TrustPolicy {
   witnesses: { quorum: number; vkeys: string[] };
   /** Who may sign observations and derivations, and for which streams. */
   providers: { did: string; streams: string[] }[];
-  /** Who may sign verdicts. */
+  /** Who may sign verdicts, and the outcomes of reviews. */
   checkers: string[];
+  /** Whose reviews count. Level L5 is these people's word: a policy that asks for it must name them. */
+  reviewers?: string[];
   /** Chains whose anchors count. An anchor in a block of `trustedBlocks` needs no network to verify. */
   chains: { chainId: number; contract: string; trustedBlocks: string[] }[];
   /** Steps that must pass; the others are reported only. */
   require: Step[];
   /** Decisions that the `checks` step lets pass. */
   accept: Decision[];
+  /**
+   * Least level of the data. A statement's level is that of the rows which it accepts; a policy that also accepts
+   * flagged rows takes them as they are.
+   */
   minLevel: Level;
 }
 
@@ -52,6 +58,7 @@ export function parseTrustPolicy(input: unknown): TrustPolicy {
     'policy',
     ['mediaType', 'logs', 'witnesses', 'providers', 'checkers', 'chains', 'require', 'accept', 'minLevel'],
     malformed,
+    ['reviewers'],
   );
   oneOf(p.mediaType, 'policy.mediaType', [POLICY_TYPE], malformed);
   const witnesses = exactly(p.witnesses, 'policy.witnesses', ['quorum', 'vkeys'], malformed);
@@ -65,6 +72,9 @@ export function parseTrustPolicy(input: unknown): TrustPolicy {
     witnesses: { quorum, vkeys: [...new Set(vkeys)] },
     providers: list(p.providers, 'policy.providers', readProvider, malformed),
     checkers: list(p.checkers, 'policy.checkers', readDid, malformed),
+    ...(p.reviewers === undefined
+      ? {}
+      : { reviewers: list(p.reviewers, 'policy.reviewers', readDid, malformed) }),
     chains: list(p.chains, 'policy.chains', readChain, malformed, 64),
     require: list(
       p.require,

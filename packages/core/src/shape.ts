@@ -89,6 +89,35 @@ export function instant(value: unknown, path: string, fail: Fail): string {
   return isRealInstant(string) ? string : fail(`${path}: expected a real time, got ${string}`);
 }
 
+/** The name of a stream. */
+export function streamName(value: unknown, path: string, fail: Fail): string {
+  return pattern(
+    value,
+    path,
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/,
+    'a stream name like binance.BTC-USDT.1m',
+    fail,
+  );
+}
+
+/** Inclusive ranges of row indices, ascending and apart. */
+export function rowRanges(value: unknown, path: string, fail: Fail): [from: number, to: number][] {
+  let last = -1;
+  return list(
+    value,
+    path,
+    (item, at): [number, number] => {
+      const [from, to] = list(item, at, (index, where) => integer(index, where, fail), fail, 2);
+      if (from === undefined || to === undefined || from > to || from <= last) {
+        return fail(`${at}: expected ascending, separate ranges [from, to]`);
+      }
+      last = to;
+      return [from, to];
+    },
+    fail,
+  );
+}
+
 /** A decimal string in canonical form. */
 export function decimal(value: unknown, path: string, fail: Fail): Decimal {
   return isDecimal(value)

@@ -1,6 +1,16 @@
 import type { Decimal } from './decimal.ts';
 import { AssayError } from './errors.ts';
 import {
+  type AppealPredicate,
+  type CommitmentPredicate,
+  type OutcomePredicate,
+  type ReviewPredicate,
+  readAppeal,
+  readCommitment,
+  readOutcome,
+  readReview,
+} from './review-statements.ts';
+import {
   decimal,
   exactly,
   type Fail,
@@ -10,7 +20,9 @@ import {
   list,
   oneOf,
   pattern,
+  rowRanges,
   sha256Hex,
+  streamName,
   text,
 } from './shape.ts';
 
@@ -21,12 +33,18 @@ export const PREDICATE = {
   observation: 'urn:assay:observation/v1',
   verdict: 'urn:assay:verdict/v1',
   derivation: 'urn:assay:derivation/v1',
+  review: 'urn:assay:review/v1',
+  appeal: 'urn:assay:appeal/v1',
+  outcome: 'urn:assay:outcome/v1',
+  commitment: 'urn:assay:commitment/v1',
   index: 'urn:assay:index/v1',
 } as const;
 
 export type StatementKind = keyof typeof PREDICATE;
 /** Kinds that are about data; the others are about the log itself. */
 export type RecordKind = Exclude<StatementKind, 'index'>;
+/** Kinds that carry rows, and so can be checked. */
+export type DataKind = 'observation' | 'derivation';
 
 /** An in-toto Statement v1. Subjects are digests, never content. */
 export interface StatementOf<Kind extends StatementKind, Predicate> {
@@ -40,7 +58,19 @@ export type ObservationStatement = StatementOf<'observation', ObservationPredica
 export type VerdictStatement = StatementOf<'verdict', VerdictPredicate>;
 export type DerivationStatement = StatementOf<'derivation', DerivationPredicate>;
 export type IndexStatement = StatementOf<'index', IndexPredicate>;
-export type Statement = ObservationStatement | VerdictStatement | DerivationStatement | IndexStatement;
+export type ReviewStatement = StatementOf<'review', ReviewPredicate>;
+export type AppealStatement = StatementOf<'appeal', AppealPredicate>;
+export type OutcomeStatement = StatementOf<'outcome', OutcomePredicate>;
+export type CommitmentStatement = StatementOf<'commitment', CommitmentPredicate>;
+export type Statement =
+  | ObservationStatement
+  | VerdictStatement
+  | DerivationStatement
+  | ReviewStatement
+  | AppealStatement
+  | OutcomeStatement
+  | CommitmentStatement
+  | IndexStatement;
 
 /** Half-open interval [from, to) of UTC instants. */
 export interface Period {
@@ -51,7 +81,13 @@ export interface Period {
 /** Inclusive ranges of row indices, ascending: `[[3, 17], [20, 20]]`. */
 export type RowRanges = [from: number, to: number][];
 
-export const ROW_SCHEMAS = ['candle/v1', 'reference-rate/v1', 'material/v1'] as const;
+export const ROW_SCHEMAS = [
+  'candle/v1',
+  'reference-rate/v1',
+  'material/v1',
+  'file/v1',
+  'reading/v1',
+] as const;
 export type RowSchema = (typeof ROW_SCHEMAS)[number];
 
 /** What a statement says of its rows, so that each can be proved alone. */
@@ -69,10 +105,19 @@ export interface RowsCommitment {
 export const SOURCE_MODES = ['live', 'replay', 'simulated'] as const;
 export type SourceMode = (typeof SOURCE_MODES)[number];
 
+/** How often a source gives a row; `irregular` for files and sensors that speak when they have something. */
+export const INTERVALS = ['1m', 'irregular'] as const;
+
 /** A provider's statement about a batch of rows. Its subject is the payload's digest. */
 export interface ObservationPredicate {
   stream: string;
-  source: { mode: SourceMode; venue: string; instrument: string; interval: '1m'; adapter: string };
+  source: {
+    mode: SourceMode;
+    venue: string;
+    instrument: string;
+    interval: (typeof INTERVALS)[number];
+    adapter: string;
+  };
   /** Place in the stream, from 1 without gaps; with `previous` it makes replay and reordering visible. */
   sequence: number;
   previous: string | null;
@@ -205,14 +250,7 @@ export function parseStatement(input: unknown): Statement {
   const [subject] = list(statement.subject, 'subject', readSubject, malformed, 1);
   if (!subject) return malformed('subject: expected one, got none');
   const type = oneOf(statement.predicateType, 'predicateType', Object.values(PREDICATE), malformed);
-  const predicate =
-    type === PREDICATE.observation
-      ? readObservation(statement.predicate)
-      : type === PREDICATE.verdict
-        ? readVerdict(statement.predicate)
-        : type === PREDICATE.derivation
-          ? readDerivation(statement.predicate)
-          : readIndex(statement.predicate);
+  const predicate = READERS[type](statement.predicate, malformed);
   return { _type: STATEMENT_TYPE, subject: [subject], predicateType: type, predicate } as Statement;
 }
 
@@ -220,6 +258,17 @@ const malformed: Fail = (message) => {
   throw new AssayError('STATEMENT_MALFORMED', message, {
     next: 'compare the statement with its schema in packages/core/schemas',
   });
+};
+
+const READERS: Record<(typeof PREDICATE)[StatementKind], (value: unknown, fail: Fail) => unknown> = {
+  [PREDICATE.observation]: readObservation,
+  [PREDICATE.verdict]: readVerdict,
+  [PREDICATE.derivation]: readDerivation,
+  [PREDICATE.review]: readReview,
+  [PREDICATE.appeal]: readAppeal,
+  [PREDICATE.outcome]: readOutcome,
+  [PREDICATE.commitment]: readCommitment,
+  [PREDICATE.index]: readIndex,
 };
 
 function readSubject(value: unknown, path: string) {
@@ -250,12 +299,12 @@ function readObservation(value: unknown): ObservationPredicate {
     malformed,
   );
   return {
-    stream: readStream(p.stream, 'stream'),
+    stream: streamName(p.stream, 'stream', malformed),
     source: {
       mode: oneOf(source.mode, 'source.mode', SOURCE_MODES, malformed),
       venue: text(source.venue, 'source.venue', malformed, 100),
       instrument: text(source.instrument, 'source.instrument', malformed, 100),
-      interval: oneOf(source.interval, 'source.interval', ['1m'], malformed),
+      interval: oneOf(source.interval, 'source.interval', INTERVALS, malformed),
       adapter: text(source.adapter, 'source.adapter', malformed, 100),
     },
     ...readPlace(p),
@@ -277,7 +326,7 @@ function readVerdict(value: unknown): VerdictPredicate {
   const rows = exactly(p.rows, 'rows', ['flagged', 'rejected'], malformed);
   const quality = exactly(p.quality, 'quality', QUALITY_NAMES, malformed);
   return {
-    stream: readStream(p.stream, 'stream'),
+    stream: streamName(p.stream, 'stream', malformed),
     observation: sha256Hex(p.observation, 'observation', malformed),
     contract: {
       name: text(contract.name, 'contract.name', malformed, 200),
@@ -289,8 +338,8 @@ function readVerdict(value: unknown): VerdictPredicate {
     decision: oneOf(p.decision, 'decision', DECISIONS, malformed),
     level: oneOf(p.level, 'level', LEVELS, malformed),
     rows: {
-      flagged: readRanges(rows.flagged, 'rows.flagged'),
-      rejected: readRanges(rows.rejected, 'rows.rejected'),
+      flagged: rowRanges(rows.flagged, 'rows.flagged', malformed),
+      rejected: rowRanges(rows.rejected, 'rows.rejected', malformed),
     },
     quality: Object.fromEntries(
       QUALITY_NAMES.map((name) => [
@@ -314,7 +363,7 @@ function readFinding(value: unknown, path: string): Finding {
     status: oneOf(f.status, `${path}.status`, FINDING_STATUSES, malformed),
     severity: oneOf(f.severity, `${path}.severity`, ['flag', 'reject'], malformed),
     reason: text(f.reason, `${path}.reason`, malformed, 2000),
-    ...(f.rows === undefined ? {} : { rows: readRanges(f.rows, `${path}.rows`) }),
+    ...(f.rows === undefined ? {} : { rows: rowRanges(f.rows, `${path}.rows`, malformed) }),
     ...(f.score === undefined ? {} : { score: decimal(f.score, `${path}.score`, malformed) }),
     ...(f.evidence === undefined
       ? {}
@@ -354,7 +403,7 @@ function readDerivation(value: unknown): DerivationPredicate {
     malformed(`parameters: expected an object, got ${kindOf(p.parameters)}`);
   }
   return {
-    stream: readStream(p.stream, 'stream'),
+    stream: streamName(p.stream, 'stream', malformed),
     source: { mode: oneOf(source.mode, 'source.mode', SOURCE_MODES, malformed) },
     function: {
       name: text(code.name, 'function.name', malformed, 200),
@@ -405,16 +454,6 @@ function readPlace(p: { sequence: unknown; previous: unknown }) {
   };
 }
 
-function readStream(value: unknown, path: string): string {
-  return pattern(
-    value,
-    path,
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/,
-    'a stream name like binance.BTC-USDT.1m',
-    malformed,
-  );
-}
-
 function readPeriod(value: unknown, path: string): Period {
   const period = exactly(value, path, ['from', 'to'], malformed);
   const from = instant(period.from, `${path}.from`, malformed);
@@ -437,21 +476,4 @@ function readRows(value: unknown, path: string): RowsCommitment {
     ),
     bytes: integer(rows.bytes, `${path}.bytes`, malformed, 1),
   };
-}
-
-function readRanges(value: unknown, path: string): RowRanges {
-  let last = -1;
-  return list(
-    value,
-    path,
-    (item, at): [number, number] => {
-      const [from, to] = list(item, at, (index, where) => integer(index, where, malformed), malformed, 2);
-      if (from === undefined || to === undefined || from > to || from <= last) {
-        return malformed(`${at}: expected ascending, separate ranges [from, to]`);
-      }
-      last = to;
-      return [from, to];
-    },
-    malformed,
-  );
 }

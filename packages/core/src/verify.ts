@@ -1,4 +1,4 @@
-import { type Candle, checkRow, inRanges, type Row, rowBytes } from './batch.ts';
+import { type Candle, checkRow, type FileRow, inRanges, type Row, rowBytes } from './batch.ts';
 import type { Bundle, LoggedStatement } from './bundle.ts';
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 import { type OpenedEnvelope, openEnvelope } from './dsse.ts';
@@ -8,10 +8,14 @@ import { verifyAnchorProof } from './evm-proof.ts';
 import { leafHash, merkleRoot, verifyInclusion } from './merkle.ts';
 import { openNote, parseNote, parseVkey } from './note.ts';
 import { STEPS, type Step, type TrustPolicy } from './policy.ts';
+import type { OutcomePredicate } from './review-statements.ts';
 import {
   kindOfStatement,
   LEVELS,
+  type OutcomeStatement,
   PREDICATE,
+  type ReviewStatement,
+  type Statement,
   type StatementKind,
   type VerdictPredicate,
 } from './statement.ts';
@@ -69,8 +73,8 @@ export async function verifyBundle(
     answers.push([step, await answerOf(answer)]);
   };
 
-  // Verdicts and indices have no rows and are not themselves checked; the others stand on all eight rungs.
-  const hasRows = kind !== 'verdict' && kind !== 'index';
+  // Only data has rows and is itself checked; what is said about it stands on the other six rungs.
+  const hasRows = kind === null || kind === 'observation' || kind === 'derivation';
   if (hasRows) {
     await rung('row', () => checkRows(bundle, must(opened)));
     await rung('batch', () => checkBatch(bundle, must(opened)));
@@ -177,18 +181,34 @@ function checkSignature(
   if (bundle.id.split('.')[0] !== id)
     return fail('BUNDLE_MALFORMED', `the bundle is named ${bundle.id}, but its statement is ${id}`);
   const { stream } = statement.predicate;
-  const trusted =
-    statement.predicateType === PREDICATE.verdict
-      ? policy.checkers.includes(signer)
-      : policy.providers.some((provider) => provider.did === signer && provider.streams.includes(stream));
-  return trusted
+  return isTrusted(statement, signer, policy)
     ? pass(`signed by ${signer}, which the policy trusts for ${stream}`)
     : fail('SIGNER_NOT_TRUSTED', `signed by ${signer}, which the policy does not trust for ${stream}`);
 }
 
+function isTrusted(
+  { predicateType, predicate }: Statement,
+  signer: string,
+  { checkers, reviewers = [], providers }: TrustPolicy,
+): boolean {
+  switch (predicateType) {
+    case PREDICATE.verdict:
+    case PREDICATE.outcome:
+    case PREDICATE.commitment:
+      return checkers.includes(signer);
+    case PREDICATE.review:
+      return reviewers.includes(signer);
+    // Anybody may object; that the signature is theirs is all that there is to know.
+    case PREDICATE.appeal:
+      return true;
+    default:
+      return providers.some(({ did, streams }) => did === signer && streams.includes(predicate.stream));
+  }
+}
+
 async function checkVerdict(bundle: Bundle, opened: OpenedEnvelope, policy: TrustPolicy): Promise<Answer> {
   if (!bundle.verdict) return unknown('the bundle carries no verdict');
-  const { statement, signer, entry } = await openEnvelope(bundle.verdict.envelope);
+  const { id, statement, signer, entry } = await openEnvelope(bundle.verdict.envelope);
   if (statement.predicateType !== PREDICATE.verdict)
     return fail('STATEMENT_MALFORMED', 'what stands for the verdict is not one');
   const verdict = statement.predicate;
@@ -200,38 +220,113 @@ async function checkVerdict(bundle: Bundle, opened: OpenedEnvelope, policy: Trus
   }
   if (!policy.checkers.includes(signer))
     return fail('SIGNER_NOT_TRUSTED', `the verdict is signed by ${signer}, which the policy does not trust`);
-  const proof = readProof(bundle.verdict);
+  const logged = await checkLogged(bundle.verdict, entry, policy);
+  if (logged) return { ...logged, reason: `the verdict's proof: ${logged.reason}` };
+  // The checks alone give L3 at most; a verdict that claims more claims other people's word.
+  if (!bundle.outcome)
+    return verdict.level === 'L5' || verdict.level === 'L4'
+      ? fail('STATEMENT_MALFORMED', `a verdict cannot give ${verdict.level}`)
+      : judge(verdict, verdict, bundle, policy);
+  const outcome = await openOutcome(bundle, { observation: opened.id, verdict: id }, policy);
+  return 'decision' in outcome ? judge(verdict, outcome, bundle, policy) : outcome;
+}
+
+/** Whether a statement beside the main one was logged; null when it was. */
+async function checkLogged(
+  logged: LoggedStatement,
+  entry: Uint8Array,
+  policy: TrustPolicy,
+): Promise<Answer | null> {
+  const proof = readProof(logged);
   for (const answer of [
     checkLeaf(proof, { entry }),
     await checkCheckpoint(proof, policy),
     policy.require.includes('witnesses') ? await checkWitnesses(proof, policy) : pass(''),
   ]) {
-    if (answer.status !== 'pass') return { ...answer, reason: `the verdict's proof: ${answer.reason}` };
+    if (answer.status !== 'pass') return answer;
   }
-  return judge(verdict, bundle, policy);
+  return null;
 }
 
-function judge(verdict: VerdictPredicate, bundle: Bundle, policy: TrustPolicy): Answer {
+/** What reviewers decided, once every statement that says so is verified; else what is wrong. */
+async function openOutcome(
+  { outcome: logged, reviews = [] }: Bundle,
+  about: { observation: string; verdict: string },
+  policy: TrustPolicy,
+): Promise<OutcomePredicate | Answer> {
+  const { statement, signer, entry } = await openEnvelope(logged!.envelope);
+  if (statement.predicateType !== PREDICATE.outcome || !isAbout(statement, about))
+    return fail('STATEMENT_MALFORMED', 'what stands for the outcome is none of this verdict');
+  if (!policy.checkers.includes(signer))
+    return fail('SIGNER_NOT_TRUSTED', `the outcome is signed by ${signer}, which the policy does not trust`);
+  const unlogged = await checkLogged(logged!, entry, policy);
+  if (unlogged) return { ...unlogged, reason: `the outcome's proof: ${unlogged.reason}` };
+  const outcome = statement.predicate;
+  const accepting = new Set<string>();
+  const ids: string[] = [];
+  for (const review of reviews) {
+    const { id, statement, signer, entry } = await openEnvelope(review.envelope);
+    if (statement.predicateType !== PREDICATE.review || !isAbout(statement, about))
+      return fail('STATEMENT_MALFORMED', 'what stands for a review is none of this verdict');
+    if (statement.predicate.item !== outcome.item || statement.predicate.round !== outcome.round)
+      return fail('STATEMENT_MALFORMED', `the review ${id.slice(0, 16)}… belongs to another round`);
+    const unlogged = await checkLogged(review, entry, policy);
+    if (unlogged) return { ...unlogged, reason: `a review's proof: ${unlogged.reason}` };
+    ids.push(id);
+    if (statement.predicate.decision === 'accept' && policy.reviewers?.includes(signer))
+      accepting.add(signer);
+  }
+  if (ids.join() !== outcome.reviews.join())
+    return fail('STATEMENT_MALFORMED', 'the reviews are not those that the outcome names');
+  // L5 is the reviewers' word, not the checker's: whoever asks for it is shown two that it trusts.
+  if (policy.minLevel === 'L5' && accepting.size < 2)
+    return fail(
+      'LEVEL_TOO_LOW',
+      `the policy asks for L5 and trusts ${accepting.size} of the reviewers who accepted; two are needed`,
+    );
+  return outcome;
+}
+
+function isAbout(
+  { predicate, subject }: ReviewStatement | OutcomeStatement,
+  { observation, verdict }: { observation: string; verdict: string },
+): boolean {
+  return (
+    predicate.observation === observation &&
+    predicate.verdict === verdict &&
+    subject[0].digest.sha256 === observation
+  );
+}
+
+/** @param standing what decides now: the verdict itself, or the outcome of a review of it. */
+function judge(
+  verdict: VerdictPredicate,
+  standing: VerdictPredicate | OutcomePredicate,
+  bundle: Bundle,
+  policy: TrustPolicy,
+): Answer {
   const index = bundle.row?.index;
   const decision =
     index === undefined
-      ? verdict.decision
-      : inRanges(verdict.rows.rejected, index)
+      ? standing.decision
+      : inRanges(standing.rows.rejected, index)
         ? 'reject'
-        : inRanges(verdict.rows.flagged, index)
+        : inRanges(standing.rows.flagged, index)
           ? 'flag'
           : 'accept';
+  const { level } = standing;
+  const by = 'reviews' in standing ? `; by ${standing.reviews.length} reviews: ${standing.reason}` : '';
   const counts = (['pass', 'fail', 'unknown'] as const)
     .map((status) => `${verdict.findings.filter((finding) => finding.status === status).length} ${status}`)
     .join(', ');
-  const summary = `${decision}, ${verdict.level}, under ${verdict.contract.name} ${verdict.contract.version} (findings on the batch: ${counts})`;
+  const summary = `${decision}, ${level}, under ${verdict.contract.name} ${verdict.contract.version} (findings on the batch: ${counts})${by}`;
   if (!policy.accept.includes(decision)) {
     const why = verdict.findings.find(
       (finding) => finding.status === 'fail' && (index === undefined || inRanges(finding.rows ?? [], index)),
     );
     return fail('DECISION_NOT_ACCEPTED', `${summary}${why ? `: ${why.reason}` : ''}`);
   }
-  if (LEVELS.indexOf(verdict.level) < LEVELS.indexOf(policy.minLevel)) {
+  if (LEVELS.indexOf(level) < LEVELS.indexOf(policy.minLevel)) {
     return fail('LEVEL_TOO_LOW', `${summary}; the policy asks for ${policy.minLevel}`);
   }
   return pass(summary);
@@ -322,8 +417,14 @@ function readProof(logged: LoggedStatement): Proof {
 }
 
 function describeRow(row: Row): string {
-  const { time, close, rate } = row as Partial<Candle> & { rate?: string };
-  return `${time} ${rate === undefined ? `close ${close}` : `rate ${rate}`}`;
+  const { time, close, rate, ...others } = row as Partial<Candle> & { rate?: string };
+  if (rate !== undefined) return `${time} rate ${rate}`;
+  if (close !== undefined) return `${time} close ${close}`;
+  const { name, sha256, bytes } = others as Partial<FileRow>;
+  if (name !== undefined && sha256 !== undefined)
+    return `${time} ${name}, ${bytes} bytes with the digest ${sha256.slice(0, 16)}…`;
+  const values = Object.entries(others).map(([name, value]) => `${name} ${value}`);
+  return `${time} ${values.slice(0, 4).join(', ')}`;
 }
 
 function isoSeconds(seconds: number): string {
