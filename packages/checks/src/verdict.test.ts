@@ -2,7 +2,7 @@
 import type { Finding } from '@assay/core';
 import { expect, test } from 'vitest';
 import { loadContracts } from './rules/contract-files.ts';
-import { decideVerdict } from './verdict.ts';
+import { decideVerdict, effectiveLevel, servedAs } from './verdict.ts';
 
 const contract = loadContracts().get('kraken.BTC-USDC.1m')!;
 const pass = (check: string, change: Partial<Finding> = {}): Finding => ({
@@ -57,7 +57,8 @@ test('a row that is rejected and flagged is rejected; the batch has the worst de
   });
   expect(verdict(SCHEMA, rejected, CONVERTED, flagged)).toMatchObject({
     decision: 'reject',
-    level: 'L0',
+    // For the other rows the rules hold.
+    level: 'L1',
     rows: {
       flagged: [
         [0, 2],
@@ -68,6 +69,8 @@ test('a row that is rejected and flagged is rejected; the batch has the worst de
     quality: { consistency: '0.5' },
   });
   expect(verdict(SCHEMA, ORDER, CONVERTED, flagged)).toMatchObject({ decision: 'flag', level: 'L1' });
+  expect(verdict(SCHEMA, { ...rejected, rows: [[0, 9]] })).toMatchObject({ decision: 'reject', level: 'L0' });
+  expect(verdict({ ...SCHEMA, status: 'unknown' })).toMatchObject({ level: 'L0' });
 });
 
 test('a failure that names no rows is a failure of all of them', () => {
@@ -111,4 +114,55 @@ test('a failing rule that rejects for inaccuracy lowers accuracy even where nobo
     score: '0.9',
   });
   expect(verdict(SCHEMA, implausible).quality.accuracy).toBe('0.9');
+});
+
+test('L2 needs every detector of the contract to pass; L3 needs none to fail', () => {
+  const asking = {
+    ...contract,
+    detectors: ['signal', 'text'].map((detector) => ({
+      ...{ id: detector, severity: 'flag' as const, dimension: 'accuracy' as const, detector },
+      ...{ terms: {}, path: '' },
+    })),
+  };
+  const level = (under: typeof contract, ...findings: Finding[]) =>
+    decideVerdict({
+      ...{ stream: contract.name, observation: 'ab'.repeat(32), contract: under },
+      ...{ checkedAt: '2023-03-11T08:00:00Z', rowCount: 10, findings: [SCHEMA, ...findings] },
+    }).level;
+  const signal = pass('signal_anomaly', { severity: 'flag', score: '0.9' });
+  const text = pass('text_parties', { severity: 'flag' });
+  const failing = { ...text, status: 'fail' as const, rows: [[1, 1]] as [number, number][] };
+  expect(level(asking, signal, text)).toBe('L2');
+  expect(level(asking, signal)).toBe('L1');
+  expect(level(asking, signal, { ...text, status: 'unknown' })).toBe('L1');
+  expect(level(asking, signal, failing)).toBe('L1');
+  expect(level(asking, signal, failing, CONVERTED)).toBe('L1');
+  expect(level(asking, signal, { ...text, status: 'unknown' }, CONVERTED)).toBe('L3');
+  // A contract without detectors has none that passed.
+  expect(level(contract, signal, text)).toBe('L1');
+  expect(level(contract, CONVERTED)).toBe('L3');
+});
+
+test('reviewers give L5, executions L4, and neither on one word against another', () => {
+  const accept = { decision: 'accept' } as const;
+  const reject = { decision: 'reject' } as const;
+  expect(effectiveLevel({ level: 'L1' }, [accept, accept], [])).toBe('L5');
+  expect(effectiveLevel({ level: 'L1' }, [accept, reject, accept], [])).toBe('L5');
+  expect(effectiveLevel({ level: 'L1' }, [accept], [])).toBe('L1');
+  expect(effectiveLevel({ level: 'L1' }, [accept, reject, reject], [])).toBe('L1');
+  expect(effectiveLevel({ level: 'L3' }, [], [{ agrees: true }])).toBe('L4');
+  expect(effectiveLevel({ level: 'L3' }, [], [{ agrees: true }, { agrees: false }])).toBe('L3');
+});
+
+test('what does not reach the level that its contract requires is not served as accepted', () => {
+  const served = (decision: 'accept' | 'flag' | 'reject', level: 'L1' | 'L2' | 'L5', required: 'L1' | 'L2') =>
+    servedAs({ decision, level, required }).served;
+  expect(served('accept', 'L1', 'L1')).toBe('accepted');
+  expect(served('accept', 'L1', 'L2')).toBe('below-level');
+  expect(served('accept', 'L5', 'L2')).toBe('accepted');
+  expect(served('flag', 'L5', 'L1')).toBe('flagged');
+  expect(served('reject', 'L5', 'L1')).toBe('rejected');
+  expect(servedAs({ decision: 'accept', level: 'L1', required: 'L2' }).reason).toBe(
+    'reached L1, but its contract requires L2',
+  );
 });
