@@ -26,6 +26,10 @@ export interface NodeIdentity {
   providers: ReadonlyMap<Venue, { did: string }>;
   checker: string;
   deriver: string;
+  /** Streams that their providers send themselves. */
+  registered: () => readonly { stream: string; provider: string }[];
+  /** DIDs. */
+  reviewers: () => readonly string[];
   /** Where the log is anchored. */
   chains: readonly { chainId: number; contract: string }[];
 }
@@ -48,7 +52,7 @@ const MAX_TRUSTED_BLOCKS = 2_000;
 
 /** The policy that trusts exactly this node: for a first try, and as a form to edit. */
 export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): TrustPolicy {
-  const { origin, vkey, quorum, witnesses, providers, checker, deriver, chains } = identity;
+  const { origin, vkey, quorum, witnesses, providers, checker, deriver, registered, chains } = identity;
   const streamsOf = (venue: Venue) =>
     STREAMS.filter((stream) => stream.venue === venue).map(({ name }) => name);
   const trusted = anchors.list(origin).slice(-MAX_TRUSTED_BLOCKS);
@@ -59,8 +63,10 @@ export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): Tru
     providers: [
       ...[...providers].map(([venue, { did }]) => ({ did, streams: streamsOf(venue) })),
       { did: deriver, streams: [rateStream(BTC_USD.pair, '1m'), rateStream(BTC_USD.pair, '1h')] },
+      ...registered().map(({ stream, provider }) => ({ did: provider, streams: [stream] })),
     ],
     checkers: [checker],
+    reviewers: [...identity.reviewers()],
     chains: chains.map((chain) => ({
       ...chain,
       trustedBlocks: trusted

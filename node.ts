@@ -1,9 +1,11 @@
 /** The composition root: wires sources, checks, ledger, witnesses, chain and pipeline into a node. Read it and you know the system. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnchorKeepers, AnchorStore, type DevelopmentChain, IntentStore, startAnvil } from '@assay/chain';
 import { loadContracts, openRuleEngine } from '@assay/checks';
+import type { Detector } from '@assay/checks/review';
 import { AssayError, bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
 import {
@@ -21,12 +23,25 @@ import {
   witnessView,
 } from '@assay/ledger';
 import {
+  AlertBook,
   Assessor,
   Catalogue,
+  type DataDir,
   dataDirLayout,
+  describeItem,
+  describeQueue,
+  EvidenceStore,
+  enrolReviewer,
   exportBundle,
   Pipeline,
+  ReviewDesk,
+  readGoldFile,
+  readReviewers,
+  readStreams,
+  remembered,
+  reviewerSeed,
   roleSecret,
+  streamRegistry,
   takeDataDir,
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
@@ -46,6 +61,12 @@ import { type KeptWitness, keepWitness } from './witness-supervisor.ts';
 
 const WITNESSES = 3;
 const QUORUM = 2;
+/** Reviewers that a new node makes for itself. */
+const LOCAL_REVIEWERS = 3;
+/** Pause between two looks at leases that ran out. */
+const TICK_EVERY_MS = 15_000;
+/** What contracts may ask for beyond rules and agreement. A contract that names another gets unknown for an answer. */
+const DETECTORS: ReadonlyMap<string, Detector> = new Map();
 /** A witness that was down is asked again after at most this long. */
 const WITNESS_BACKOFF_MS = 2_000;
 /** Pause between two updates of the log's index: each that finds something new costs the log an entry. */
@@ -120,7 +141,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const contracts = loadContracts();
   const system = nodeSystem({
     secret,
-    contracts,
+    // The chain's addresses follow from these: what is registered later must not move them.
+    contracts: new Map(contracts),
     providers: new Map([...providers].map(([venue, { did }]) => [venue, did])),
   });
   const developmentChain = chain !== null;
@@ -162,6 +184,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       developmentChain,
     })),
   );
+  await enrolLocalReviewers(layout, secret);
   const identity: NodeIdentity = {
     origin,
     vkey: logSigner.vkey,
@@ -170,6 +193,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     providers,
     checker: checker!.did,
     deriver: deriver!.did,
+    registered: () => readStreams(layout.streams),
+    reviewers: () => readReviewers(layout.reviewers).map(({ did }) => did),
     chains: keepers.states().map(({ chainId, contract }) => ({ chainId, contract })),
   };
   const writePolicy = () => {
@@ -225,8 +250,21 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   closing(closers, keepUpdating(index));
   const monitor = closing(closers, watchOwnLog(layout.monitor, identity, tiles));
 
+  const registered = streamRegistry(layout.streams, contracts);
+  registered.streams();
   const engine = closing(closers, await openRuleEngine());
-  const assessor = new Assessor({ contracts, engine });
+  const assessor = new Assessor({ contracts, engine, detectors: DETECTORS });
+  const reviews = new ReviewDesk({
+    catalogue,
+    checker: checker!,
+    master: secret('review-draw'),
+    reviewers: remembered(layout.reviewers, () => readReviewers(layout.reviewers)),
+    gold: remembered(layout.gold, () => readGoldFile(layout.gold)),
+    nowMs: Date.now,
+    randomBytes: (length) => new Uint8Array(randomBytes(length)),
+  });
+  const alerts = new AlertBook(catalogue);
+  const evidence = new EvidenceStore(catalogue);
   const pipeline = new Pipeline({
     catalogue,
     ledger,
@@ -235,9 +273,13 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     providers,
     checker: checker!,
     deriver: deriver!,
+    reviews,
+    alerts,
+    registered,
   });
   pipeline.subscribe(emit);
   await pipeline.recover();
+  closing(closers, keepTicking(pipeline));
 
   const economy =
     chain &&
@@ -283,6 +325,21 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       return coseReceipt({ origin, leafIndex: index, size, path, root, signer: logKey! });
     },
     submit: (input) => pipeline.submit(input),
+    exhibit: (digest) => evidence.exhibit(digest),
+    file: (sha256) => evidence.file(sha256),
+    reviews: {
+      queue: (reviewer) => describeQueue(catalogue, reviews, reviewer),
+      item: (name, reviewer) => describeItem(catalogue, reviews, name, reviewer),
+      decide: (item, envelope) => pipeline.review(item, envelope),
+      appeal: (record, envelope) => pipeline.appeal(record, envelope),
+      reviewers: () => reviews.reviewers(),
+    },
+    alerts: {
+      list: (query) => alerts.list(query),
+      counts: () => alerts.counts(),
+      acknowledge: (id, by) => alerts.acknowledge(id, by, now()),
+    },
+    nowMs: Date.now,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -304,6 +361,31 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     source,
     summary: () => summaryOf(identity, parts),
     notice: chain?.notice ?? null,
+  };
+}
+
+/** Three reviewers whose keys lie in the data folder, so that a first try has somebody to ask: clearly local ones. */
+async function enrolLocalReviewers(layout: DataDir, secret: (role: string) => Uint8Array): Promise<void> {
+  if (existsSync(layout.reviewers)) return;
+  for (let i = 1; i <= LOCAL_REVIEWERS; i++) {
+    const { did } = await ed25519Signer(reviewerSeed(secret(`reviewer-${i}`)));
+    enrolReviewer(layout.reviewers, { did, name: `local reviewer-${i}` });
+  }
+}
+
+/** Does what the pipeline has to do now and then, until it is closed. */
+function keepTicking(pipeline: Pipeline): { close(): Promise<void> } {
+  let ticking: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    ticking = pipeline.tick().catch((error: Error) => {
+      process.stderr.write(`assay: the review queue could not be looked after: ${error.message}\n`);
+    });
+  }, TICK_EVERY_MS);
+  return {
+    async close() {
+      clearInterval(timer);
+      await ticking;
+    },
   };
 }
 

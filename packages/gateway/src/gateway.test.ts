@@ -106,6 +106,7 @@ test('the OpenAPI document names every route', async () => {
   const { openapi, paths } = await json('/openapi.json');
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths).sort()).toEqual([
+    ...['/v1/alerts', '/v1/alerts/{id}/acknowledge', '/v1/exhibits/{digest}', '/v1/files/{sha256}'],
     ...[
       '/v1/governance',
       '/v1/log/evidence/{name}',
@@ -116,14 +117,17 @@ test('the OpenAPI document names every route', async () => {
       '/v1/providers',
       '/v1/records',
       '/v1/records/{id}',
+      '/v1/records/{id}/appeals',
       '/v1/records/{id}/bundle',
       '/v1/records/{id}/receipt',
       '/v1/records/{id}/verdict-proof',
     ],
     ...['/v1/reference-rates/{pair}/{interval}', '/v1/reference-rates/{pair}/{interval}/{time}'],
+    ...['/v1/reviewers', '/v1/reviews', '/v1/reviews/{item}'],
     '/v1/search',
     '/v1/status',
     '/v1/streams',
+    '/v1/streams/{name}/head',
     '/v1/trust-policy',
   ]);
 });
@@ -229,7 +233,7 @@ test("a provider's batches come in through the door, in order, once, and only if
   expect(
     await rawStatus(
       '/v1/observations',
-      { 'content-type': 'application/json', 'content-length': '20000000' },
+      { 'content-type': 'application/json', 'content-length': '64000000' },
       'POST',
     ),
   ).toBe(413);

@@ -1,7 +1,7 @@
 import type { GovernanceState, ProvidersState, VerdictProof } from '@assay/chain';
 import type { AssayError, Bundle, LookupAnswer, LookupQuery, SourceMode, TrustPolicy } from '@assay/core';
 import type { TileSource } from '@assay/ledger';
-import type { Catalogue } from '@assay/pipeline';
+import type { Alert, Catalogue, ItemDetail, KeptAlert, QueueView, ReviewerState } from '@assay/pipeline';
 
 /** What the gateway may see and ask of the running node. The composition root supplies it. */
 export interface NodeView {
@@ -16,7 +16,36 @@ export interface NodeView {
   submit(input: {
     envelope: unknown;
     payload: Uint8Array;
+    /** Contents of the files that its rows name. */
+    attachments?: readonly Uint8Array[];
   }): Promise<{ id: string; index: number; verdict: string }>;
+  /** The canonical JSON of an exhibit, by `sha256:<hex>`. @throws NOT_FOUND */
+  exhibit(digest: string): Uint8Array;
+  /** A file that an observation named. @throws NOT_FOUND */
+  file(sha256: string): { mediaType: string; bytes: Uint8Array };
+  reviews: {
+    /** @param reviewer the DID that the request proved, or null for anybody. */
+    queue(reviewer: string | null): QueueView;
+    /** @throws NOT_FOUND, REVIEW_NOT_ASSIGNED */
+    item(name: string, reviewer: string | null): ItemDetail;
+    /** Resolves when the review is durable. */
+    decide(item: string, envelope: unknown): Promise<{ id: string }>;
+    /** Resolves when the ledger has acknowledged the appeal. */
+    appeal(record: string, envelope: unknown): Promise<{ id: string; item: string; index: number }>;
+    reviewers(): ReviewerState[];
+  };
+  alerts: {
+    list(query: {
+      state?: Alert['state'] | undefined;
+      stream?: string | undefined;
+      limit: number;
+    }): KeptAlert[];
+    counts(): Record<Alert['state'], number>;
+    /** @throws NOT_FOUND */
+    acknowledge(id: string, by: string): KeptAlert;
+  };
+  /** This node's clock, for requests that state their time. */
+  nowMs(): number;
   /** Calls back for everything that happens, until the returned function is called. */
   subscribe(listener: (event: NodeEvent) => void): () => void;
   /** The served log. */
@@ -41,7 +70,7 @@ export interface NodeView {
 
 /** One thing that happened, for the live feed. */
 export interface NodeEvent {
-  type: 'observation' | 'verdict' | 'derivation' | 'checkpoint' | 'anchor' | 'incident' | 'alert';
+  type: 'observation' | 'verdict' | 'derivation' | 'review' | 'checkpoint' | 'anchor' | 'incident' | 'alert';
   time: string;
   text: string;
   id?: string;

@@ -1,5 +1,5 @@
-import { AssayError, DECISIONS, LEVELS } from '@assay/core';
-import { type Catalogue, describeRecord, listRecords, type RecordSummary } from '@assay/pipeline';
+import { AssayError, DECISIONS, LEVELS, MAX_FILES } from '@assay/core';
+import { type Catalogue, describeRecord, listRecords, type RecordSummary, SERVED } from '@assay/pipeline';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -37,14 +37,18 @@ const quality = z
   })
   .nullable()
   .describe('ISO/IEC 25012 characteristics, 0 to 1 as decimal strings; null is not known');
+const served = z.enum(SERVED).nullable().describe('as what it is served; use only what is accepted');
+const servedReason = z.string().nullable();
 const summary = z.object({
   id: z.string(),
-  kind: z.enum(['row', 'observation', 'verdict', 'derivation']),
+  kind: z.enum(['row', 'observation', 'verdict', 'derivation', 'review', 'appeal', 'outcome', 'commitment']),
   stream: z.string(),
   time: z.string(),
   values: z.record(z.string(), z.unknown()).nullable(),
   decision: decision.nullable(),
   level: level.nullable(),
+  served,
+  servedReason,
   quality,
   index: z.number().int().nullable(),
   proof: z.string(),
@@ -57,6 +61,8 @@ const rate = z.object({
   excluded: z.array(z.record(z.string(), z.unknown())),
   decision: decision.nullable(),
   level: level.nullable(),
+  served,
+  servedReason,
   quality,
   proof: z.string(),
 });
@@ -74,6 +80,21 @@ export function serveRecords(app: App, node: NodeView): void {
     '/v1/trust-policy',
     { schema: { summary: 'The trust policy that names this node; for a first try only' } },
     () => node.trustPolicy(),
+  );
+  app.get(
+    '/v1/streams/:name/head',
+    {
+      schema: {
+        summary: 'Where a stream stands: what its next observation has to follow',
+        params: z.object({ name: z.string().max(120) }),
+        response: {
+          200: z.object({
+            head: z.object({ id: z.string(), sequence: z.number().int(), to: z.string() }).nullable(),
+          }),
+        },
+      },
+    },
+    ({ params }) => ({ head: catalogue.head(params.name) }),
   );
   app.get('/v1/streams', { schema: { summary: 'Streams with their rows and last times' } }, () => ({
     streams: catalogue.streams(),
@@ -123,15 +144,24 @@ export function serveRecords(app: App, node: NodeView): void {
       schema: {
         summary: 'Record an observation that its provider signed',
         description: 'The statement id is the idempotency key: the same envelope is never recorded twice.',
-        body: z.object({ envelope: z.unknown(), payload: z.string().describe('base64 of the NDJSON rows') }),
+        body: z.object({
+          envelope: z.unknown(),
+          payload: z.string().describe('base64 of the NDJSON rows'),
+          attachments: z
+            .array(z.string())
+            .max(MAX_FILES)
+            .optional()
+            .describe('base64 of the contents of the files that file/v1 rows name, in any order'),
+        }),
         response: { 201: z.object({ id: z.string(), index: z.number().int(), verdict: z.string() }) },
       },
     },
     async ({ body }, reply) => {
-      const { envelope, payload } = body;
+      const { envelope, payload, attachments = [] } = body;
+      const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'));
       return reply
         .code(201)
-        .send(await node.submit({ envelope, payload: new Uint8Array(Buffer.from(payload, 'base64')) }));
+        .send(await node.submit({ envelope, payload: bytes(payload), attachments: attachments.map(bytes) }));
     },
   );
 
@@ -215,12 +245,14 @@ function ratesOf(
 ) {
   const stream = `assay.${pair.toUpperCase()}.reference-rate.${interval}`;
   return listRecords(catalogue, { stream, ...query }).map(
-    ({ id, time, values, decision, level, quality, proof }) => ({
+    ({ id, time, values, decision, level, served, servedReason, quality, proof }) => ({
       ...(values as Pick<z.infer<typeof rate>, 'rate' | 'venues' | 'excluded'>),
       id,
       time,
       decision,
       level,
+      served,
+      servedReason,
       quality,
       proof,
     }),

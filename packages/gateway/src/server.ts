@@ -1,4 +1,4 @@
-import { AssayError, MAX_PAYLOAD_BYTES } from '@assay/core';
+import { AssayError, MAX_FILES_BYTES, MAX_PAYLOAD_BYTES } from '@assay/core';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
@@ -13,6 +13,7 @@ import { serveLog } from './log-routes.ts';
 import type { NodeEvent, NodeView } from './node-view.ts';
 import { problemOf } from './problem.ts';
 import { serveRecords } from './record-routes.ts';
+import { serveReviews } from './review-routes.ts';
 
 /** Live readers at once; each holds a socket and a little memory. */
 const MAX_STREAMS = 200;
@@ -34,7 +35,8 @@ export async function createGateway(
   options: { hosts?: readonly string[] } = {},
 ): Promise<Gateway> {
   const app = fastify({
-    bodyLimit: 2 * MAX_PAYLOAD_BYTES,
+    // An observation with its files, in base64.
+    bodyLimit: 2 * (MAX_PAYLOAD_BYTES + MAX_FILES_BYTES),
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
     // A path that cannot be decoded fails before any route and any error handler.
@@ -86,6 +88,7 @@ export async function createGateway(
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   serveRecords(app.withTypeProvider<ZodTypeProvider>(), node);
+  serveReviews(app.withTypeProvider<ZodTypeProvider>(), node);
   serveEvents(app, node);
   serveLog(app, node);
   serveEconomy(app, node);

@@ -1,5 +1,5 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import {
+  type AppealStatement,
   AssayError,
   type Decision,
   encodePayload,
@@ -9,14 +9,16 @@ import {
   type Level,
   type Material,
   type OpenedEnvelope,
+  type OutcomeStatement,
   PREDICATE,
   type Quality,
   type RecordKind,
+  type ReviewStatement,
   type RowRanges,
   type Statement,
   type VerdictPredicate,
 } from '@assay/core';
-import { storageFull } from '@assay/ledger';
+import { Sql } from './sql.ts';
 
 /** A statement as the node keeps it. `index` is null until the ledger has acknowledged it. */
 export interface CatalogueEntry {
@@ -24,12 +26,12 @@ export interface CatalogueEntry {
   kind: RecordKind;
   stream: string;
   signer: string;
-  /** Place in its stream; null for verdicts. */
+  /** Place in its stream; null for what is said about data. */
   sequence: number | null;
   from: string;
   to: string;
   rows: number;
-  /** Content identifier of its rows; null for verdicts. */
+  /** Content identifier of its rows; null for what is said about data. */
   payload: string | null;
   /** Canonical envelope: the log entry. */
   entry: Uint8Array;
@@ -44,6 +46,22 @@ export interface VerdictSummary {
   flagged: RowRanges;
   rejected: RowRanges;
   quality: Quality;
+  /** What the stream's contract required when it was judged. */
+  required: Level;
+  /** What reviewers decided since; it stands where the verdict stood. */
+  outcome: Standing | null;
+}
+
+/** What decides about a statement and its rows. */
+export interface Standing {
+  /** Id of the verdict or outcome. */
+  id: string;
+  decision: Decision;
+  level: Level;
+  flagged: RowRanges;
+  rejected: RowRanges;
+  /** When reviewers decided; absent for a verdict. */
+  since?: string;
 }
 
 /** The last statement of a stream: what the next one must follow. */
@@ -60,6 +78,8 @@ export interface NewStatement {
   payload?: Uint8Array;
   /** What a derivation was made from. */
   materials?: readonly Material[];
+  /** For verdicts: what the contract requires. */
+  required?: Level;
 }
 
 const SCHEMA = `
@@ -97,6 +117,10 @@ const SCHEMA = `
     rejected_rows INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS verdicts_decision ON verdicts (decision, stream, day);
+  CREATE TABLE IF NOT EXISTS outcomes (target TEXT PRIMARY KEY, id TEXT NOT NULL, decision TEXT NOT NULL,
+    level TEXT NOT NULL, flagged TEXT NOT NULL, rejected TEXT NOT NULL, since TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS opinions (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS opinions_target ON opinions (target);
   CREATE TABLE IF NOT EXISTS materials (derivation TEXT NOT NULL, material TEXT NOT NULL, stream TEXT NOT NULL,
     PRIMARY KEY (derivation, material)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS materials_material ON materials (material);
@@ -112,42 +136,43 @@ const ENTRY_COLUMNS =
  * when the ledger acknowledges it. Everything but the payloads can be rebuilt from the log.
  */
 export class Catalogue {
-  readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  /** For the stores beside it; what they do in one transaction is durable together. */
+  readonly sql: Sql;
 
   constructor(path: string, options: { readOnly?: boolean } = {}) {
-    this.#db = new DatabaseSync(path, { readOnly: options.readOnly ?? false, timeout: 5000 });
-    if (!options.readOnly) this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
+    this.sql = new Sql(path, options);
+    this.sql.make(SCHEMA);
+    this.sql.addColumn('verdicts', 'required', "TEXT NOT NULL DEFAULT 'L0'");
   }
 
   /** Keeps statements with their payloads: all of them durably, or none. */
   keep(statements: readonly NewStatement[]): void {
-    this.#transaction(() => {
+    this.sql.transaction(() => {
       for (const statement of statements) this.#insert(statement);
     });
   }
 
   /** Notes where the ledger put statements. */
   acknowledge(indices: readonly { id: string; index: number }[]): void {
-    this.#transaction(() => {
+    this.sql.transaction(() => {
       for (const { id, index } of indices)
-        this.#run('UPDATE statements SET log_index = ? WHERE id = ?', index, id);
+        this.sql.run('UPDATE statements SET log_index = ? WHERE id = ?', index, id);
     });
   }
 
   /** Statements that the ledger has not acknowledged, in the order in which they were kept. */
   pending(): { id: string; entry: Uint8Array }[] {
-    return this.#all('SELECT id, entry FROM statements WHERE log_index IS NULL ORDER BY n');
+    return this.sql.all('SELECT id, entry FROM statements WHERE log_index IS NULL ORDER BY n');
   }
 
   /** Number of log entries that are known here: one more than the largest index. */
   acknowledgedSize(): number {
-    return this.#one<{ size: number }>('SELECT coalesce(max(log_index) + 1, 0) AS size FROM statements')!
+    return this.sql.one<{ size: number }>('SELECT coalesce(max(log_index) + 1, 0) AS size FROM statements')!
       .size;
   }
 
   has(id: string): boolean {
-    return this.#one('SELECT 1 AS found FROM statements WHERE id = ?', id) !== undefined;
+    return this.sql.one('SELECT 1 AS found FROM statements WHERE id = ?', id) !== undefined;
   }
 
   /**
@@ -157,7 +182,7 @@ export class Catalogue {
    */
   get(id: string): CatalogueEntry {
     const found = /^[0-9a-f]{8,64}$/.test(id)
-      ? this.#all<CatalogueEntry>(
+      ? this.sql.all<CatalogueEntry>(
           `SELECT ${ENTRY_COLUMNS} FROM statements WHERE id >= ? AND id < ? LIMIT 2`,
           id,
           `${id}g`,
@@ -178,11 +203,12 @@ export class Catalogue {
   /** The statement at a log index, if it is one of ours. */
   at(index: number): CatalogueEntry | null {
     return (
-      this.#one<CatalogueEntry>(`SELECT ${ENTRY_COLUMNS} FROM statements WHERE log_index = ?`, index) ?? null
+      this.sql.one<CatalogueEntry>(`SELECT ${ENTRY_COLUMNS} FROM statements WHERE log_index = ?`, index) ??
+      null
     );
   }
 
-  /** Statements of some kinds, newest first; `decisions` keeps those whose verdict is one of them. */
+  /** Statements of some kinds, newest first; `decisions` keeps those about which this is decided now. */
   list(query: {
     stream?: string | undefined;
     kinds: readonly RecordKind[];
@@ -194,13 +220,20 @@ export class Catalogue {
   }): CatalogueEntry[] {
     const { stream, kinds, before, decisions, limit, offset = 0 } = query;
     const places = (values: readonly unknown[]) => values.map(() => '?').join(',');
-    return this.#all<CatalogueEntry>(
+    return this.sql.all<CatalogueEntry>(
       `SELECT ${ENTRY_COLUMNS} FROM statements WHERE kind IN (${places(kinds)})
        ${stream === undefined ? '' : 'AND stream = ?'} ${before === undefined ? '' : 'AND from_time < ?'}
-       ${decisions ? `AND id IN (SELECT target FROM verdicts WHERE decision IN (${places(decisions)}))` : ''}
+       ${
+         decisions
+           ? `AND id IN (SELECT target FROM verdicts WHERE decision IN (${places(decisions)})
+                AND target NOT IN (SELECT target FROM outcomes)
+              UNION ALL SELECT target FROM outcomes WHERE decision IN (${places(decisions)}))`
+           : ''
+       }
        ORDER BY from_time DESC, n DESC LIMIT ? OFFSET ?`,
       ...kinds,
       ...[stream, before].filter((value) => value !== undefined),
+      ...(decisions ?? []),
       ...(decisions ?? []),
       limit,
       offset,
@@ -209,7 +242,7 @@ export class Catalogue {
 
   /** The newest statements that a DID signed. */
   signedBy(did: string, limit: number): CatalogueEntry[] {
-    return this.#all<CatalogueEntry>(
+    return this.sql.all<CatalogueEntry>(
       `SELECT ${ENTRY_COLUMNS} FROM statements WHERE signer = ? ORDER BY n DESC LIMIT ?`,
       did,
       limit,
@@ -218,9 +251,9 @@ export class Catalogue {
 
   /** Statements of a stream whose period meets [from, to), oldest first. */
   overlapping(stream: string, from: string, to: string): CatalogueEntry[] {
-    return this.#all<CatalogueEntry>(
+    return this.sql.all<CatalogueEntry>(
       `SELECT ${ENTRY_COLUMNS} FROM statements
-       WHERE stream = ? AND kind != 'verdict' AND from_time < ? AND to_time > ? ORDER BY from_time`,
+       WHERE stream = ? AND kind IN ('observation', 'derivation') AND from_time < ? AND to_time > ? ORDER BY from_time`,
       stream,
       to,
       from,
@@ -230,7 +263,7 @@ export class Catalogue {
   /** The last statement of a stream. */
   head(stream: string): StreamHead | null {
     return (
-      this.#one<StreamHead>(
+      this.sql.one<StreamHead>(
         'SELECT id, sequence, to_time AS "to" FROM statements WHERE stream = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1',
         stream,
       ) ?? null
@@ -239,14 +272,14 @@ export class Catalogue {
 
   /** The rows that a statement commits to, as stored. @throws NOT_FOUND */
   payload(cid: string): Uint8Array {
-    const row = this.#one<{ bytes: Uint8Array }>('SELECT bytes FROM payloads WHERE cid = ?', cid);
+    const row = this.sql.one<{ bytes: Uint8Array }>('SELECT bytes FROM payloads WHERE cid = ?', cid);
     if (!row) throw new AssayError('NOT_FOUND', `the payload ${cid} is not stored here`);
     return row.bytes;
   }
 
   /** Logged statements of a kind after a log index, in the log's order. */
   logged(kind: RecordKind, afterIndex: number, most: number): CatalogueEntry[] {
-    return this.#all(
+    return this.sql.all(
       `SELECT ${ENTRY_COLUMNS} FROM statements WHERE log_index > ? AND kind = ? ORDER BY log_index LIMIT ?`,
       afterIndex,
       kind,
@@ -254,10 +287,10 @@ export class Catalogue {
     );
   }
 
-  /** The verdict on a statement. */
+  /** The verdict on a statement, and what reviewers decided since. */
   verdictOn(id: string): VerdictSummary | null {
-    const row = this.#one<Omit<VerdictSummary, Parsed> & Record<Parsed, string>>(
-      'SELECT id, decision, level, flagged, rejected, quality FROM verdicts WHERE target = ?',
+    const row = this.sql.one<Omit<VerdictSummary, Parsed | 'outcome'> & Record<Parsed, string>>(
+      'SELECT id, decision, level, flagged, rejected, quality, required FROM verdicts WHERE target = ?',
       id,
     );
     if (!row) return null;
@@ -267,7 +300,24 @@ export class Catalogue {
       flagged: JSON.parse(flagged),
       rejected: JSON.parse(rejected),
       quality: JSON.parse(quality),
+      outcome: this.#outcomeOn(id),
     };
+  }
+
+  #outcomeOn(id: string): Standing | null {
+    const row = this.sql.one<Omit<Standing, 'flagged' | 'rejected'> & { flagged: string; rejected: string }>(
+      'SELECT id, decision, level, flagged, rejected, since FROM outcomes WHERE target = ?',
+      id,
+    );
+    return row ? { ...row, flagged: JSON.parse(row.flagged), rejected: JSON.parse(row.rejected) } : null;
+  }
+
+  /** Reviews, appeals and outcomes about a statement, in the order in which they were kept. */
+  opinionsOn(id: string): CatalogueEntry[] {
+    return this.sql.all<CatalogueEntry>(
+      `SELECT ${ENTRY_COLUMNS} FROM statements WHERE id IN (SELECT id FROM opinions WHERE target = ?) ORDER BY n`,
+      id,
+    );
   }
 
   /** Inputs of a derivation, and the derivations that a statement went into. */
@@ -276,11 +326,11 @@ export class Catalogue {
     derived: { id: string; stream: string }[];
   } {
     return {
-      materials: this.#all(
+      materials: this.sql.all(
         'SELECT material AS id, stream FROM materials WHERE derivation = ? ORDER BY stream, material',
         id,
       ),
-      derived: this.#all(
+      derived: this.sql.all(
         'SELECT s.id AS id, s.stream AS stream FROM materials m JOIN statements s ON s.id = m.derivation WHERE m.material = ? ORDER BY s.n LIMIT 100',
         id,
       ),
@@ -289,9 +339,9 @@ export class Catalogue {
 
   /** Every stream with its rows and the end of its last period. */
   streams(): { name: string; kind: 'source' | 'derived'; rows: number; lastTime: string }[] {
-    return this.#all(
+    return this.sql.all(
       `SELECT stream AS name, CASE kind WHEN 'observation' THEN 'source' ELSE 'derived' END AS kind,
-       sum(row_count) AS rows, max(to_time) AS lastTime FROM statements WHERE kind != 'verdict' GROUP BY stream ORDER BY stream`,
+       sum(row_count) AS rows, max(to_time) AS lastTime FROM statements WHERE kind IN ('observation', 'derivation') GROUP BY stream ORDER BY stream`,
     );
   }
 
@@ -303,12 +353,12 @@ export class Catalogue {
     verdicts: Record<Decision, number>;
     flags: { stream: string; day: string; count: number }[];
   } {
-    const counts = this.#all<{ kind: RecordKind; count: number; rows: number }>(
+    const counts = this.sql.all<{ kind: RecordKind; count: number; rows: number }>(
       'SELECT kind, count(*) AS count, sum(row_count) AS rows FROM statements GROUP BY kind',
     );
     const of = (kind: RecordKind) => counts.find((row) => row.kind === kind);
     const verdicts: Record<Decision, number> = { accept: 0, flag: 0, reject: 0 };
-    for (const { decision, count } of this.#all<{ decision: Decision; count: number }>(
+    for (const { decision, count } of this.sql.all<{ decision: Decision; count: number }>(
       "SELECT decision, count(*) AS count FROM verdicts WHERE kind = 'observation' GROUP BY decision",
     )) {
       verdicts[decision] = count;
@@ -318,7 +368,7 @@ export class Catalogue {
       observations: of('observation')?.count ?? 0,
       derivations: of('derivation')?.count ?? 0,
       verdicts,
-      flags: this.#all(
+      flags: this.sql.all(
         `SELECT stream, day, sum(flagged_rows) AS count FROM verdicts WHERE kind = 'observation' AND flagged_rows > 0
          GROUP BY stream, day ORDER BY stream, day`,
       ),
@@ -331,19 +381,20 @@ export class Catalogue {
    * @returns when it was published first.
    */
   keepCheckpoint(size: number, note: string, publishedAt: string): string {
-    this.#run(
+    this.sql.run(
       `INSERT INTO checkpoints (size, note, published_at) VALUES (?, ?, ?)
        ON CONFLICT (size) DO UPDATE SET note = excluded.note`,
       size,
       note,
       publishedAt,
     );
-    return this.#one<{ at: string }>('SELECT published_at AS at FROM checkpoints WHERE size = ?', size)!.at;
+    return this.sql.one<{ at: string }>('SELECT published_at AS at FROM checkpoints WHERE size = ?', size)!
+      .at;
   }
 
   /** How the public log grew: at most so many points, evenly chosen, the newest among them. */
   growth(points: number): { at: string; size: number }[] {
-    return this.#all<{ at: string; size: number }>(
+    return this.sql.all<{ at: string; size: number }>(
       `WITH numbered AS (
          SELECT size, published_at AS at, row_number() OVER (ORDER BY size DESC) - 1 AS back, count(*) OVER () AS total
          FROM checkpoints
@@ -356,15 +407,17 @@ export class Catalogue {
   /** A published checkpoint of exactly this size. */
   checkpoint(size: number): { size: number; note: string } | null {
     return (
-      this.#one<{ size: number; note: string }>('SELECT size, note FROM checkpoints WHERE size = ?', size) ??
-      null
+      this.sql.one<{ size: number; note: string }>(
+        'SELECT size, note FROM checkpoints WHERE size = ?',
+        size,
+      ) ?? null
     );
   }
 
   /** The smallest published checkpoint that covers a log index. */
   checkpointCovering(index: number): { size: number; note: string } | null {
     return (
-      this.#one<{ size: number; note: string }>(
+      this.sql.one<{ size: number; note: string }>(
         'SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT 1',
         index,
       ) ?? null
@@ -372,13 +425,14 @@ export class Catalogue {
   }
 
   close(): void {
-    this.#db.close();
+    this.sql.close();
   }
 
-  #insert({ opened: { id, statement, signer, entry }, payload, materials = [] }: NewStatement): void {
+  #insert({ opened, payload, materials = [], required = 'L0' }: NewStatement): void {
+    const { id, statement, signer, entry } = opened;
     const kind = kindOfStatement(statement);
     const place = placeOf(statement);
-    this.#run(
+    this.sql.run(
       `INSERT INTO statements (id, kind, stream, signer, sequence, from_time, to_time, row_count, payload, entry)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
@@ -393,11 +447,12 @@ export class Catalogue {
       entry,
     );
     if (payload && place.payload) this.#keepPayload(place.payload, payload);
-    if (statement.predicateType === PREDICATE.verdict) this.#insertVerdict(id, statement.predicate);
+    if (statement.predicateType === PREDICATE.verdict) this.#insertVerdict(id, statement.predicate, required);
+    if (isOpinion(statement)) this.#insertOpinion(id, statement);
     if (statement.predicateType !== PREDICATE.derivation) return;
     this.#keepPayload(statement.predicate.materials.payload, encodePayload(materials));
     for (const { observation, stream } of materials) {
-      this.#run(
+      this.sql.run(
         'INSERT OR IGNORE INTO materials (derivation, material, stream) VALUES (?, ?, ?)',
         id,
         observation,
@@ -407,15 +462,37 @@ export class Catalogue {
   }
 
   #keepPayload(cid: string, bytes: Uint8Array): void {
-    this.#run('INSERT OR IGNORE INTO payloads (cid, bytes) VALUES (?, ?)', cid, bytes);
+    this.sql.run('INSERT OR IGNORE INTO payloads (cid, bytes) VALUES (?, ?)', cid, bytes);
   }
 
-  #insertVerdict(id: string, verdict: VerdictPredicate): void {
+  #insertOpinion(id: string, { predicate, predicateType }: OpinionStatement): void {
+    const { observation } = predicate;
+    this.sql.run(
+      'INSERT INTO opinions (id, target, kind) VALUES (?, ?, ?)',
+      id,
+      observation,
+      kindOfStatement({ predicateType } as Statement),
+    );
+    if (!('decidedAt' in predicate)) return;
+    const { decision, level, rows, decidedAt } = predicate;
+    this.sql.run(
+      'INSERT OR REPLACE INTO outcomes (target, id, decision, level, flagged, rejected, since) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      observation,
+      id,
+      decision,
+      level,
+      JSON.stringify(rows.flagged),
+      JSON.stringify(rows.rejected),
+      decidedAt,
+    );
+  }
+
+  #insertVerdict(id: string, verdict: VerdictPredicate, required: Level): void {
     const target = this.get(verdict.observation);
     const { flagged, rejected } = verdict.rows;
-    this.#run(
-      `INSERT INTO verdicts (target, id, kind, stream, day, decision, level, flagged, rejected, quality, flagged_rows, rejected_rows)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    this.sql.run(
+      `INSERT INTO verdicts (target, id, kind, stream, day, decision, level, flagged, rejected, quality, flagged_rows, rejected_rows, required)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       verdict.observation,
       id,
       target.kind,
@@ -428,40 +505,8 @@ export class Catalogue {
       JSON.stringify(verdict.quality),
       widthOf(flagged),
       widthOf(rejected),
+      required,
     );
-  }
-
-  #transaction(work: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      work();
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      // A full disk ends the transaction by itself.
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw storageFull(error) ?? error;
-    }
-  }
-
-  #prepare(sql: string) {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#db.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#prepare(sql).run(...values);
-  }
-
-  #one<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
-    return this.#prepare(sql).get(...values) as T | undefined;
-  }
-
-  #all<T>(sql: string, ...values: SQLInputValue[]): T[] {
-    return this.#prepare(sql).all(...values) as T[];
   }
 }
 
@@ -474,21 +519,55 @@ export function statementOf(entry: Uint8Array): Statement {
   return JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as Statement;
 }
 
-/** What a verdict decided for one row. */
-export function decisionOnRow(verdict: VerdictSummary, row: number): Decision {
-  return inRanges(verdict.rejected, row) ? 'reject' : inRanges(verdict.flagged, row) ? 'flag' : 'accept';
+/** What decides now: the outcome of a review, or else the verdict. */
+export function standingOf({ outcome, ...verdict }: VerdictSummary): Standing {
+  return outcome ?? verdict;
+}
+
+/** What is decided about one row. */
+export function decisionOnRow(
+  { rejected, flagged }: Pick<Standing, 'flagged' | 'rejected'>,
+  row: number,
+): Decision {
+  return inRanges(rejected, row) ? 'reject' : inRanges(flagged, row) ? 'flag' : 'accept';
+}
+
+type OpinionStatement = ReviewStatement | AppealStatement | OutcomeStatement;
+
+function isOpinion(statement: Statement): statement is OpinionStatement {
+  const { predicateType } = statement;
+  return (
+    predicateType === PREDICATE.review ||
+    predicateType === PREDICATE.appeal ||
+    predicateType === PREDICATE.outcome
+  );
+}
+
+/** When a statement that has no period was made. */
+function madeAt(statement: Statement): string {
+  switch (statement.predicateType) {
+    case PREDICATE.verdict:
+      return statement.predicate.checkedAt;
+    case PREDICATE.review:
+      return statement.predicate.reviewedAt;
+    case PREDICATE.appeal:
+      return statement.predicate.appealedAt;
+    case PREDICATE.outcome:
+      return statement.predicate.decidedAt;
+    case PREDICATE.commitment:
+      return statement.predicate.committedAt;
+    default:
+      throw new AssayError(
+        'REQUEST_INVALID',
+        'the catalogue keeps statements about data, got one about the log',
+      );
+  }
 }
 
 function placeOf(statement: Statement) {
-  if (statement.predicateType === PREDICATE.verdict) {
-    const { checkedAt } = statement.predicate;
-    return { sequence: null, from: checkedAt, to: checkedAt, rows: 0, payload: null };
-  }
-  if (statement.predicateType === PREDICATE.index) {
-    throw new AssayError(
-      'REQUEST_INVALID',
-      'the catalogue keeps statements about data, got one about the log',
-    );
+  if (statement.predicateType !== PREDICATE.observation && statement.predicateType !== PREDICATE.derivation) {
+    const at = madeAt(statement);
+    return { sequence: null, from: at, to: at, rows: 0, payload: null };
   }
   const { sequence, period, rows } = statement.predicate;
   return { sequence, from: period.from, to: period.to, rows: rows.count, payload: rows.payload };

@@ -27,6 +27,12 @@ export function dataDirLayout(root: string) {
     verdictBatches: join(root, 'verdict-batches.db'),
     witness: (number: number) => join(root, `witness-${number}`),
     trustPolicy: join(root, 'trust-policy.json'),
+    /** Who may review; the operator's list. */
+    reviewers: join(root, 'reviewers.json'),
+    /** Planted questions and their answers: nobody who reviews may read it. */
+    gold: join(root, 'gold.json'),
+    /** Streams that their providers send themselves; their contracts lie in `contracts/` beside it. */
+    streams: join(root, 'streams.json'),
     lock: join(root, 'lock.db'),
   };
 }

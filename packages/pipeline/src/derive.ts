@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { reaches } from '@assay/checks/review';
 import {
   AssayError,
   type Candle,
@@ -9,6 +10,7 @@ import {
   type DerivationStatement,
   decodePayload,
   digestHex,
+  type Level,
   type Material,
   makeStatement,
   PREDICATE,
@@ -25,7 +27,7 @@ import {
   type ReferenceRate,
   referenceRates,
 } from '@assay/market';
-import { type Catalogue, type CatalogueEntry, statementOf } from './catalogue.ts';
+import { type Catalogue, type CatalogueEntry, standingOf, statementOf } from './catalogue.ts';
 
 export type RateInterval = '1m' | '1h';
 const MINUTES: Record<RateInterval, number> = { '1m': 1, '1h': 60 };
@@ -67,11 +69,12 @@ export function prepareRates(
   const { interval, mode, fromMs, toMs, derivedAt, sequence, previous } = request;
   const parameters = BTC_USD;
   const materials = materialsFor(catalogue, parameters, fromMs, toMs);
+  const requiredLevels = requiredBy(catalogue, materials);
   const rates = referenceRates({
     period: { fromMs, toMs },
     intervalMinutes: MINUTES[interval],
     parameters,
-    inputs: materials.map((material) => readInput(catalogue, material)),
+    inputs: materials.map((material) => readInput(catalogue, material, requiredLevels)),
   });
   if (rates.length === 0) return null;
   const { commitment, payload, sha256 } = commitRows(rates, 'reference-rate/v1');
@@ -80,7 +83,7 @@ export function prepareRates(
     stream,
     source: { mode },
     function: { ...RATE_FUNCTION, digest: { sha256: rateCodeDigest() } },
-    parameters: { ...parameters, intervalMinutes: MINUTES[interval] },
+    parameters: { ...parameters, intervalMinutes: MINUTES[interval], requiredLevels },
     materials: commitRows(materials, 'material/v1').commitment,
     derivedAt,
     period: { from: instantOf(fromMs), to: instantOf(toMs) },
@@ -139,12 +142,15 @@ export function recompute(
       },
     );
   }
-  const { intervalMinutes, ...rest } = parameters as unknown as RateParameters & { intervalMinutes: number };
+  const { intervalMinutes, requiredLevels, ...rest } = parameters as unknown as RateParameters & {
+    intervalMinutes: number;
+    requiredLevels: RequiredLevels;
+  };
   const rates = referenceRates({
     period: { fromMs: Date.parse(period.from), toMs: Date.parse(period.to) },
     intervalMinutes,
     parameters: rest,
-    inputs: materials.map((material) => readInput(catalogue, material)),
+    inputs: materials.map((material) => readInput(catalogue, material, requiredLevels)),
   });
   return {
     payload: commitRows(rates as Row[], 'reference-rate/v1').payload,
@@ -170,18 +176,46 @@ function materialsFor(
   return feeds.flatMap(({ stream, since }) =>
     catalogue.overlapping(stream, since, to).flatMap(({ id }) => {
       const verdict = catalogue.verdictOn(id);
-      return verdict ? [{ stream, observation: id, verdict: verdict.id }] : [];
+      return verdict ? [{ stream, observation: id, verdict: standingOf(verdict).id }] : [];
     }),
   );
 }
 
-function readInput(catalogue: Catalogue, { stream, observation, verdict }: Material): RateInput {
+/** The level that each stream's contract required of the inputs; recorded with the rate, so that it can be recomputed. */
+type RequiredLevels = Record<string, Level>;
+
+function requiredBy(catalogue: Catalogue, materials: readonly Material[]): RequiredLevels {
+  const levels: RequiredLevels = {};
+  for (const { stream, observation } of materials) {
+    const { required } = catalogue.verdictOn(observation)!;
+    const before = levels[stream] ?? 'L0';
+    levels[stream] = reaches(required, before) ? required : before;
+  }
+  return levels;
+}
+
+/**
+ * The rows of an input with what was decided about them, by the verdict or by the outcome of a review. What does not
+ * reach the level that its contract requires counts as flagged: it is named among what was left out.
+ */
+function readInput(
+  catalogue: Catalogue,
+  { stream, observation, verdict }: Material,
+  requiredLevels: RequiredLevels,
+): RateInput {
   const judged = statementOf(catalogue.get(verdict).entry);
-  if (judged.predicateType !== PREDICATE.verdict || judged.predicate.observation !== observation) {
+  if (
+    (judged.predicateType !== PREDICATE.verdict && judged.predicateType !== PREDICATE.outcome) ||
+    judged.predicate.observation !== observation
+  ) {
     throw new AssayError('DERIVATION_MISMATCH', `${verdict} is not the verdict on ${observation}`);
   }
   const { payload } = catalogue.get(observation);
-  return { stream, rows: decodePayload(catalogue.payload(payload!)) as Candle[], ...judged.predicate.rows };
+  const rows = decodePayload(catalogue.payload(payload!)) as Candle[];
+  const { level, rows: decided } = judged.predicate;
+  if (!reaches(level, requiredLevels[stream] ?? 'L0'))
+    return { stream, rows, flagged: [[0, rows.length - 1]], rejected: decided.rejected };
+  return { stream, rows, ...decided };
 }
 
 function verdictOnRates(
@@ -190,7 +224,8 @@ function verdictOnRates(
   rates: readonly ReferenceRate[],
   expected: number,
 ): VerdictPredicate {
-  const { stream, parameters, derivedAt } = predicate;
+  const { stream, derivedAt } = predicate;
+  const { requiredLevels: _, ...parameters } = predicate.parameters;
   return {
     stream,
     observation: id,

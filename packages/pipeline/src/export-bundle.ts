@@ -9,11 +9,12 @@ import {
   fromUtf8,
   type LoggedStatement,
   type MerkleTree,
+  PREDICATE,
   parseEnvelope,
   parseNote,
   treeOfPayload,
 } from '@assay/core';
-import type { Catalogue, CatalogueEntry } from './catalogue.ts';
+import { type Catalogue, type CatalogueEntry, statementOf } from './catalogue.ts';
 
 /** Where a bundle's parts come from. */
 export interface BundleSources {
@@ -56,7 +57,26 @@ export async function exportBundle(id: string, sources: BundleSources): Promise<
             },
           }),
     ...(verdict ? { verdict: await logged(sources.catalogue.get(verdict.id), sources, anchoredSize) } : {}),
+    ...(verdict?.outcome ? await reviewed(verdict.outcome.id, sources, anchoredSize) : {}),
     anchors: anchors.map(({ proof }) => proof),
+  };
+}
+
+/** What reviewers decided, with the reviews that it names. */
+async function reviewed(
+  id: string,
+  sources: BundleSources,
+  anchoredSize?: number,
+): Promise<Pick<Bundle, 'outcome' | 'reviews'>> {
+  const entry = sources.catalogue.get(id);
+  const statement = statementOf(entry.entry);
+  if (statement.predicateType !== PREDICATE.outcome) throw new RangeError(`${id} is no outcome`);
+  const proven = (of: CatalogueEntry) => logged(of, sources, anchoredSize);
+  return {
+    outcome: await proven(entry),
+    reviews: await Promise.all(
+      statement.predicate.reviews.map((review) => proven(sources.catalogue.get(review))),
+    ),
   };
 }
 

@@ -1,15 +1,37 @@
-export { Assessor } from './assess.ts';
+// What the gateway's schemas name: it does not know the checks.
+export { type Alert, CAUSES, SERVED } from '@assay/checks/review';
+export { AlertBook, type KeptAlert } from './alert-book.ts';
+export { type Assessment, Assessor } from './assess.ts';
 export {
   Catalogue,
   type CatalogueEntry,
   decisionOnRow,
+  type Standing,
+  standingOf,
   statementOf,
   type VerdictSummary,
 } from './catalogue.ts';
 export { type DataDir, dataDirLayout, existingDataDir, takeDataDir } from './data-dir.ts';
 export { rateStream, recompute } from './derive.ts';
+export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';
 export { type BundleSources, exportBundle, resolveRecord } from './export-bundle.ts';
 export { type Admitted, admit, type IntakeView } from './intake.ts';
-export { roleSecret } from './keys.ts';
+export { reviewerSeed, roleSecret } from './keys.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
 export { describeRecord, listRecords, type RecordDetail, type RecordSummary } from './records.ts';
+export { ReviewDesk, type ReviewDeskOptions, type ReviewerState } from './review-desk.ts';
+export {
+  dismissReviewer,
+  type EnrolledReviewer,
+  enrolReviewer,
+  plantGold,
+  type RegisteredStream,
+  readGoldFile,
+  readReviewers,
+  readStreams,
+  registerStream,
+  remembered,
+  streamRegistry,
+} from './review-files.ts';
+export { ReviewStore } from './review-store.ts';
+export { describeItem, describeQueue, type ItemDetail, type QueueView } from './review-view.ts';

@@ -3,7 +3,11 @@ import {
   checkRow,
   commitRows,
   decodePayload,
+  digestHex,
   encodePayload,
+  type FileRow,
+  MAX_FILES,
+  MAX_FILES_BYTES,
   MAX_PAYLOAD_BYTES,
   type ObservationStatement,
   type OpenedEnvelope,
@@ -27,18 +31,20 @@ export interface Admitted {
   opened: OpenedEnvelope & { statement: ObservationStatement };
   rows: Row[];
   payload: Uint8Array;
+  /** Contents of the files that `file/v1` rows name, by their SHA-256. */
+  files: ReadonlyMap<string, Uint8Array>;
 }
 
 /**
  * The door. Lets an observation in only if its provider signed it, it is the next of its stream, and its
  * payload is what it commits to. Whether the data is any good is decided afterwards, and logged either way.
  *
- * @param input A DSSE envelope (parsed or bytes) and its NDJSON payload.
+ * @param input A DSSE envelope (parsed or bytes), its NDJSON payload, and the contents of the files that its rows name.
  * @throws PAYLOAD_TOO_LARGE, ENVELOPE_MALFORMED, SIGNATURE_INVALID, STATEMENT_MALFORMED, PROVIDER_UNKNOWN,
- *   BATCH_REPLAYED, BATCH_OUT_OF_ORDER, PAYLOAD_MISMATCH, CANDLE_MALFORMED
+ *   BATCH_REPLAYED, BATCH_OUT_OF_ORDER, PAYLOAD_MISMATCH, CANDLE_MALFORMED, ROW_MALFORMED
  */
 export async function admit(
-  input: { envelope: unknown; payload: Uint8Array },
+  input: { envelope: unknown; payload: Uint8Array; attachments?: readonly Uint8Array[] },
   view: IntakeView,
 ): Promise<Admitted> {
   if (input.payload.length > MAX_PAYLOAD_BYTES) {
@@ -62,7 +68,9 @@ export async function admit(
   }
   checkProvider(opened, view);
   checkPlace(opened, view);
-  return { opened, rows: checkPayload(opened, input.payload), payload: input.payload };
+  const rows = checkPayload(opened, input.payload);
+  const files = checkFiles(opened, rows, input.attachments ?? []);
+  return { opened, rows, payload: input.payload, files };
 }
 
 function isObservation(opened: OpenedEnvelope): opened is Admitted['opened'] {
@@ -116,6 +124,7 @@ function checkPlace({ id, statement }: Admitted['opened'], view: IntakeView): vo
 function checkPayload({ statement }: Admitted['opened'], payload: Uint8Array): Row[] {
   const { rows: claimed, period } = statement.predicate;
   const rows = decodePayload(payload);
+  const malformedRow = claimed.schema === 'candle/v1' ? malformedCandle : malformedOther;
   for (const [i, row] of rows.entries()) {
     const { time } = checkRow(row, claimed.schema, `row ${i}`, malformedRow) as { time: string };
     if (time < period.from || time >= period.to)
@@ -139,9 +148,48 @@ function checkPayload({ statement }: Admitted['opened'], payload: Uint8Array): R
   return rows;
 }
 
-function malformedRow(message: string): never {
+/** Every file that a row names came with it, whole, and nothing else did. */
+function checkFiles(
+  { statement }: Admitted['opened'],
+  rows: readonly Row[],
+  attachments: readonly Uint8Array[],
+): Map<string, Uint8Array> {
+  const total = attachments.reduce((sum, { length }) => sum + length, 0);
+  if (attachments.length > MAX_FILES || total > MAX_FILES_BYTES) {
+    throw new AssayError(
+      'PAYLOAD_TOO_LARGE',
+      `expected at most ${MAX_FILES} files and ${MAX_FILES_BYTES} bytes of them, got ${attachments.length} and ${total}`,
+      { next: 'send the files in several observations' },
+    );
+  }
+  const came = new Map(attachments.map((bytes) => [digestHex(bytes), bytes]));
+  const files = new Map<string, Uint8Array>();
+  if (statement.predicate.rows.schema === 'file/v1') {
+    if (rows.length > MAX_FILES) mismatch(`expected at most ${MAX_FILES} files, got ${rows.length}`);
+    for (const [i, row] of (rows as FileRow[]).entries()) {
+      const bytes = came.get(row.sha256);
+      if (!bytes) return mismatch(`row ${i}: no attachment has the digest ${row.sha256}`);
+      if (String(bytes.length) !== row.bytes)
+        mismatch(`row ${i}.bytes: the attachment has ${bytes.length}, the row says ${row.bytes}`);
+      files.set(row.sha256, bytes);
+    }
+  }
+  if (files.size !== attachments.length)
+    mismatch(
+      `expected an attachment for each file that a row names, got ${attachments.length} for ${files.size}`,
+    );
+  return files;
+}
+
+function malformedCandle(message: string): never {
   throw new AssayError('CANDLE_MALFORMED', message, {
     next: 'send every row with the members of its schema, as decimal strings',
+  });
+}
+
+function malformedOther(message: string): never {
+  throw new AssayError('ROW_MALFORMED', message, {
+    next: 'compare the row with its schema in packages/core/schemas',
   });
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AssayError, bytesToHex, hexToBytes } from '@assay/core';
@@ -27,6 +27,14 @@ export function roleSecret(directory: string, role: string): Uint8Array {
     });
   }
   return hexToBytes(stored);
+}
+
+/**
+ * The Ed25519 seed with which a role signs reviews. Made from the role's secret, which signs for the chain with another
+ * curve: one file to keep, and no key that serves two schemes.
+ */
+export function reviewerSeed(secret: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha256', secret).update('assay review key v1').digest());
 }
 
 function readOrNull(path: string): string | null {

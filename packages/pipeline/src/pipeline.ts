@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataContract } from '@assay/checks';
+import { silence } from '@assay/checks/review';
 import {
   AssayError,
   type Candle,
@@ -8,6 +10,7 @@ import {
   digestHex,
   type Ed25519Signer,
   type ErrorCode,
+  type FileRow,
   makeStatement,
   type OpenedEnvelope,
   type Row,
@@ -25,14 +28,18 @@ import {
   splitIntoBatches,
   type Venue,
 } from '@assay/sources';
+import type { AlertBook, KeptAlert } from './alert-book.ts';
 import type { Assessor } from './assess.ts';
 import type { Catalogue, NewStatement, StreamHead } from './catalogue.ts';
 import { prepareRates, type RateInterval, rateStatement, rateStream } from './derive.ts';
+import { EvidenceStore } from './evidence-store.ts';
 import { type Admitted, admit } from './intake.ts';
+import type { ReviewDesk } from './review-desk.ts';
+import type { RegisteredStream } from './review-files.ts';
 
 /** Something that was recorded, or went wrong while recording. */
 export interface PipelineEvent {
-  type: 'observation' | 'verdict' | 'derivation' | 'incident';
+  type: 'observation' | 'verdict' | 'derivation' | 'incident' | 'review' | 'alert';
   time: string;
   text: string;
   id?: string;
@@ -49,6 +56,13 @@ export interface PipelineOptions {
   providers: ReadonlyMap<Venue, Provider>;
   checker: Ed25519Signer;
   deriver: Ed25519Signer;
+  reviews: ReviewDesk;
+  alerts: AlertBook;
+  /** Streams that their providers send themselves, beside the source's. */
+  registered?: {
+    streams(): readonly RegisteredStream[];
+    providerOf(stream: string): string | null;
+  };
 }
 
 const HOUR_MS = 60 * MINUTE_MS;
@@ -59,6 +73,8 @@ const MAX_WINDOW_MS = 4 * HOUR_MS;
 /** Failures that pass: the disk is full, or the log cannot keep up. */
 const NO_ROOM: ErrorCode[] = ['STORAGE_FULL', 'STORAGE_FAILED', 'LEDGER_BUSY'];
 const ROOM_AFTER_MS = 2_000;
+/** A derived figure has its own checks and no contract beside them. */
+const DERIVED: Pick<DataContract, 'requiredLevel' | 'detectors'> = { requiredLevel: 'L0', detectors: [] };
 /** Rows before the resume point that the checks and the rates may look back on. */
 const LOOKBACK_MS = 24 * HOUR_MS;
 
@@ -69,6 +85,7 @@ const LOOKBACK_MS = 24 * HOUR_MS;
  */
 export class Pipeline {
   readonly #o: PipelineOptions;
+  readonly #evidence: EvidenceStore;
   readonly #events = new EventEmitter().setMaxListeners(0);
   /** Whether statements are kept that the log may not have. */
   #owesLog = false;
@@ -77,6 +94,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#o = options;
+    this.#evidence = new EvidenceStore(options.catalogue);
   }
 
   /** Calls back for every event until the returned function is called. */
@@ -103,14 +121,20 @@ export class Pipeline {
     await this.#log(catalogue.pending());
     const newest = Math.max(
       0,
-      ...this.#o.source.streams.map(({ name }) => Date.parse(catalogue.head(name)?.to ?? '') || 0),
+      ...this.#streams().map((name) => Date.parse(catalogue.head(name)?.to ?? '') || 0),
     );
-    for (const { name } of this.#o.source.streams) {
-      const earlier = catalogue.overlapping(name, instantOf(newest - LOOKBACK_MS), instantOf(newest));
+    for (const name of this.#streams()) {
+      const since = instantOf(Math.max(newest - LOOKBACK_MS, 0));
+      const earlier = catalogue.overlapping(name, since, instantOf(newest));
       const rows = earlier.flatMap(({ payload }) => decodePayload(catalogue.payload(payload!)) as Candle[]);
       assessor.remember(name, rows);
     }
-    await this.#exclusive(() => this.#derive(newest));
+    // Rates follow the source; a stream that its provider sends may be ahead of it.
+    const derivedTo = Math.max(
+      0,
+      ...this.#o.source.streams.map(({ name }) => Date.parse(catalogue.head(name)?.to ?? '') || 0),
+    );
+    await this.#exclusive(() => this.#derive(derivedTo));
   }
 
   /** Where reading goes on: the earliest end of a stream, or the source's beginning. */
@@ -168,6 +192,7 @@ export class Pipeline {
   async submit(input: {
     envelope: unknown;
     payload: Uint8Array;
+    attachments?: readonly Uint8Array[];
   }): Promise<{ id: string; index: number; verdict: string }> {
     return this.#exclusive(async () => {
       const admitted = await admit(input, this.#door(new Map()));
@@ -178,6 +203,46 @@ export class Pipeline {
         verdict: verdict!.id,
       };
     });
+  }
+
+  /**
+   * Takes a reviewer's signed decision. It is durable when this returns, and goes to the log when its round closes.
+   *
+   * @throws what {@link ReviewDesk.decide} throws.
+   */
+  async review(item: string, envelope: unknown): Promise<{ id: string }> {
+    return this.#exclusive(async () => {
+      const { catalogue, reviews } = this.#o;
+      const { id, outcome } = await reviews.decide(item, envelope);
+      await this.#log(catalogue.pending());
+      if (outcome !== null) this.#announceOutcome(item, outcome);
+      return { id };
+    });
+  }
+
+  /** Takes a signed appeal. @throws what {@link ReviewDesk.appeal} throws. */
+  async appeal(record: string, envelope: unknown): Promise<{ id: string; item: string; index: number }> {
+    return this.#exclusive(async () => {
+      const { catalogue, reviews } = this.#o;
+      const { id, item } = await reviews.appeal(record, envelope);
+      await this.#log(catalogue.pending());
+      return { id, item, index: catalogue.get(id).index! };
+    });
+  }
+
+  /** What has to happen now and then: leases that ran out, secrets that are due. */
+  async tick(): Promise<void> {
+    await this.#exclusive(async () => {
+      this.#o.reviews.tick();
+      await this.#commit();
+    });
+  }
+
+  /** Logs what the drawing of reviews must have committed to before anything is judged. */
+  async #commit(): Promise<void> {
+    const { reviews, source } = this.#o;
+    const due = await reviews.commit(instantOf(source.clock.nowMs()));
+    await this.#log(due.map(({ opened: { id, entry } }) => ({ id, entry })));
   }
 
   /** Waits until at least a minute more has closed, then takes all that has, up to a window's length. */
@@ -225,6 +290,19 @@ export class Pipeline {
       }
     }
     if (admitted.length > 0) await this.#record(admitted, toMs);
+    this.#listen();
+  }
+
+  /** Who promises to be fresh and says nothing. */
+  #listen(): void {
+    const { catalogue, assessor, alerts, source } = this.#o;
+    const now = instantOf(source.clock.nowMs());
+    const signals = this.#streams().flatMap((stream) => {
+      const head = catalogue.head(stream);
+      const promise = head && assessor.contract(stream).freshness;
+      return promise ? [silence(stream, promise, head.to, now)] : [];
+    });
+    this.#alert(catalogue.sql.transaction(() => alerts.note(signals)));
   }
 
   /** Rows since the stream's last batch. A venue that does not answer is asked again in the next window. */
@@ -251,20 +329,40 @@ export class Pipeline {
 
   /** Checks, keeps and logs observations, and derives what they complete. */
   async #record(admitted: readonly Admitted[], toMs?: number): Promise<OpenedEnvelope[]> {
-    const { catalogue, assessor, checker, source } = this.#o;
+    const { catalogue, assessor, checker, source, reviews, alerts } = this.#o;
+    await this.#commit();
     const checkedAt = instantOf(source.clock.nowMs());
-    const verdicts = await assessor.assess(admitted, checkedAt);
+    const { verdicts, exhibits, memories } = await assessor.assess(admitted, checkedAt, (stream) =>
+      this.#evidence.memories(stream),
+    );
     const opened = await Promise.all(verdicts.map((verdict) => signVerdict(verdict, checker)));
+    const contracts = verdicts.map(({ stream }) => assessor.contract(stream));
     const kept: NewStatement[] = [
       ...admitted.map(({ opened, payload }) => ({ opened, payload })),
-      ...opened.map((verdict) => ({ opened: verdict })),
+      ...opened.map((verdict, i) => ({ opened: verdict, required: contracts[i]!.requiredLevel })),
     ];
-    catalogue.keep(kept);
+    // One transaction: what a detector remembers, what it showed, and the verdict that it led to agree after any crash.
+    const alerted = catalogue.sql.transaction(() => {
+      catalogue.keep(kept);
+      for (const [stream, memory] of memories) this.#evidence.keepMemories(stream, memory);
+      this.#evidence.keepExhibits(exhibits);
+      for (const { rows, files } of admitted)
+        for (const { sha256, mediaType } of files.size > 0 ? (rows as FileRow[]) : [])
+          this.#evidence.keepFile(sha256, mediaType, files.get(sha256)!);
+      reviews.enter(
+        opened.map(({ id }, i) => ({
+          ...{ id, verdict: verdicts[i]!, contract: contracts[i]! },
+          provider: admitted[i]!.opened.signer,
+        })),
+      );
+      return alerts.noteVerdicts(verdicts);
+    });
     const derived = toMs === undefined ? [] : await this.#prepareDerivations(toMs);
     await this.#log([...kept, ...derived].map(({ opened: { id, entry } }) => ({ id, entry })));
     for (const [i, { opened: observation, rows }] of admitted.entries())
       this.#announce(observation, rows, verdicts[i]!);
     this.#announceDerivations(derived);
+    this.#alert(alerted);
     return opened;
   }
 
@@ -297,10 +395,18 @@ export class Pipeline {
         fromMs = until;
         if (!prepared) continue;
         const opened = await signStatement(rateStatement(prepared), deriver);
-        const verdict = await signVerdict(prepared.verdictOn(opened.id), checker);
+        const judged = prepared.verdictOn(opened.id);
+        const verdict = await signVerdict(judged, checker);
         const { payload, materials } = prepared;
         const both = [{ opened, payload, materials }, { opened: verdict }];
-        catalogue.keep(both);
+        catalogue.sql.transaction(() => {
+          catalogue.keep(both);
+          // A figure that was not accepted is for people to see; drawn at random is only what providers sent.
+          if (judged.decision !== 'accept')
+            this.#o.reviews.enter([
+              { id: verdict.id, verdict: judged, provider: opened.signer, contract: DERIVED },
+            ]);
+        });
         kept.push(...both);
       }
     }
@@ -318,7 +424,8 @@ export class Pipeline {
     return {
       providerOf: (stream: string) => {
         const spec = source.streams.find(({ name }) => name === stream);
-        return (spec && providers.get(spec.venue)?.did) ?? null;
+        if (spec) return providers.get(spec.venue)?.did ?? null;
+        return this.#o.registered?.providerOf(stream) ?? null;
       },
       head: (stream: string) => heads.get(stream) ?? catalogue.head(stream),
       has: (id: string) => catalogue.has(id),
@@ -339,6 +446,29 @@ export class Pipeline {
     if (decision === 'accept') return;
     const why = findings.find(({ status }) => status === 'fail');
     this.#emit({ type: 'incident', ...common, decision, text: `${stream}: ${why?.reason ?? decision}` });
+  }
+
+  #announceOutcome(item: string, decision: Decision): void {
+    const { stream, observation } = this.#o.reviews.store.item(item)!;
+    this.#emit({
+      type: 'review',
+      time: instantOf(Date.now()),
+      text: `${stream}: reviewers decided ${decision}`,
+      ...{ id: observation, stream, decision },
+    });
+  }
+
+  #alert(alerts: readonly KeptAlert[]): void {
+    for (const { stream, check, reason, lastAt } of alerts)
+      this.#emit({ type: 'alert', time: lastAt, stream, text: `${stream}: ${check}: ${reason}` });
+  }
+
+  #streams(): string[] {
+    const { source, registered } = this.#o;
+    return [
+      ...source.streams.map(({ name }) => name),
+      ...(registered?.streams() ?? []).map(({ stream }) => stream),
+    ];
   }
 
   #announceDerivations(derived: readonly NewStatement[]): void {
