@@ -79,6 +79,12 @@ const { version } = JSON.parse(readFileSync(new URL('./package.json', import.met
 /** What has to be undone, in the order in which it was done. */
 type Closers = (() => unknown)[];
 
+/** What may be put in place of the node's own. */
+export interface NodeParts {
+  /** Detectors by their names. */
+  detectors?: ReadonlyMap<string, Detector>;
+}
+
 export type Node = Awaited<ReturnType<typeof startNode>>;
 
 /**
@@ -88,20 +94,20 @@ export type Node = Awaited<ReturnType<typeof startNode>>;
  * @throws DATA_DIR_UNWRITABLE, DATA_DIR_IN_USE, LEDGER_CORRUPT, CHAIN_UNAVAILABLE, WITNESS_UNAVAILABLE and what
  *   {@link openMarketSource} throws.
  */
-export async function startNode(options: StartOptions, stop: AbortController) {
+export async function startNode(options: StartOptions, stop: AbortController, parts: NodeParts = {}) {
   const closers: Closers = [];
   const close = async () => {
     for (const undo of closers.splice(0).reverse()) await undo();
   };
   try {
-    return { ...(await wire(options, stop, closers)), close };
+    return { ...(await wire(options, stop, closers, parts)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function wire(options: StartOptions, stop: AbortController, closers: Closers) {
+async function wire(options: StartOptions, stop: AbortController, closers: Closers, added: NodeParts) {
   const layout = dataDirLayout(options.dataDir);
   closers.push(takeDataDir(layout));
   const secret = (role: string) => roleSecret(layout.keys, role);
@@ -253,7 +259,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const registered = streamRegistry(layout.streams, contracts);
   registered.streams();
   const engine = closing(closers, await openRuleEngine());
-  const assessor = new Assessor({ contracts, engine, detectors: DETECTORS });
+  const assessor = new Assessor({ contracts, engine, detectors: added.detectors ?? DETECTORS });
   const reviews = new ReviewDesk({
     catalogue,
     checker: checker!,

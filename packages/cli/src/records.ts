@@ -51,10 +51,11 @@ export const recordsCommand: Command = {
       console.log(JSON.stringify(records));
       return 0;
     }
-    for (const { id, time, values: row, decision: decided, level } of records) {
+    for (const { id, time, values: row, decision: decided, level, served } of records) {
       const { close, rate } = (row ?? {}) as { close?: string; rate?: string };
+      const note = served === 'below-level' ? '  (below the level that its contract requires)' : '';
       console.log(
-        `${time}  ${(decided ?? 'pending').padEnd(7)} ${level ?? '--'}  ${(close ?? rate ?? '').padEnd(14)} ${id}`,
+        `${time}  ${(decided ?? 'pending').padEnd(7)} ${level ?? '--'}  ${(close ?? rate ?? '').padEnd(14)} ${id}${note}`,
       );
     }
     return 0;

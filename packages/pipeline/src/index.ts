@@ -18,7 +18,12 @@ export { type BundleSources, exportBundle, resolveRecord } from './export-bundle
 export { type Admitted, admit, type IntakeView } from './intake.ts';
 export { reviewerSeed, roleSecret } from './keys.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
-export { describeRecord, listRecords, type RecordDetail, type RecordSummary } from './records.ts';
+export {
+  describeRecord,
+  listRecords,
+  type RecordDetail,
+  type RecordSummary,
+} from './records.ts';
 export { ReviewDesk, type ReviewDeskOptions, type ReviewerState } from './review-desk.ts';
 export {
   dismissReviewer,
