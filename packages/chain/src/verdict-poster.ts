@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type Committee, SYSTEM } from '@assay/contracts';
 import { leafHash, merkleTree } from '@assay/core';
 import {
@@ -177,7 +177,8 @@ export class VerdictPoster {
   async #round(): Promise<void> {
     const place = await this.#options.place();
     await this.#forgetLost(place);
-    this.#gather();
+    // Everything that is there: a fixed number a round would fall behind a log that grows faster.
+    while (this.#gather() && !this.#stop.signal.aborted) await setImmediate();
     for (;;) {
       const next = this.#db.prepare('SELECT * FROM batches WHERE posted = 0 ORDER BY n LIMIT 1').get() as
         | StoredBatch
@@ -195,13 +196,17 @@ export class VerdictPoster {
     if (newest && !(await isPosted(place, batchOf(newest)))) this.#db.exec('UPDATE batches SET posted = 0');
   }
 
-  /** Puts verdicts that are in no batch yet into one for each data contract, in one transaction. */
-  #gather(): void {
+  /**
+   * Puts verdicts that are in no batch yet into one for each data contract, in one transaction.
+   *
+   * @returns whether there was anything; false means that all are in batches.
+   */
+  #gather(): boolean {
     const cursor = this.#db.prepare('SELECT read_up_to FROM cursor').get() as
       | { read_up_to: number }
       | undefined;
     const { verdicts, readUpTo } = this.#options.verdictsAfter(cursor?.read_up_to ?? -1, MOST_IN_A_BATCH);
-    if (readUpTo === null) return;
+    if (readUpTo === null) return false;
     const madeAt = Math.floor(this.#options.nowMs() / 1000);
     this.#db.exec('BEGIN IMMEDIATE');
     try {
@@ -221,6 +226,7 @@ export class VerdictPoster {
       this.#db.exec('DELETE FROM cursor');
       this.#db.prepare('INSERT INTO cursor VALUES (?)').run(readUpTo);
       this.#db.exec('COMMIT');
+      return true;
     } catch (error) {
       this.#db.exec('ROLLBACK');
       throw error;

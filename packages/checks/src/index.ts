@@ -6,10 +6,19 @@ export {
   scoreDepeg,
 } from './agreement/depeg-score.ts';
 export { parseStreamName, type StreamName } from './agreement/price-feed.ts';
+export type {
+  Detector,
+  DetectorFinding,
+  Examination,
+  Exhibit,
+  Specimen,
+  SpecimenFile,
+} from './detector.ts';
 export {
   type AgreementTerms,
   type Column,
   type DataContract,
+  type DetectorRule,
   type Expectation,
   parseContract,
   type Rule,

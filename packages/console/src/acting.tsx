@@ -99,7 +99,12 @@ function WalletBar({ chain }: Pick<Place, 'chain'>) {
       {!session && (
         <p>
           Reading needs no wallet.
-          {offers.length === 0 && ' To act, use a browser with one, or the command line: `assay help`.'}
+          {offers.length === 0 && (
+            <>
+              {' '}
+              To act, use a browser with one, or the command line: <code>assay help</code>.
+            </>
+          )}
         </p>
       )}
       {!session &&
