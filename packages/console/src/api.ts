@@ -1,6 +1,16 @@
+import type { Exhibit } from '@assay/checks';
 import type { GovernanceView, LogHealth, NodeStatus, Problem, ProvidersView } from '@assay/gateway';
-import type { RecordDetail, RecordSummary } from '@assay/pipeline';
+import type {
+  ExhibitSummary,
+  ItemDetail,
+  KeptAlert,
+  QueueView,
+  RecordDetail,
+  RecordSummary,
+  ReviewerState,
+} from '@assay/pipeline';
 import { useQuery } from '@tanstack/react-query';
+import { proofOfReviewer, useReviewer } from './reviewer-key.ts';
 
 /** A refusal by the gateway, as RFC 9457 problem document. */
 export class Refusal extends Error {
@@ -24,8 +34,8 @@ export interface RateEntry {
 }
 
 /** Asks the gateway. @throws Refusal with its problem document. */
-export async function ask<T>(path: string): Promise<T> {
-  const response = await fetch(path, { headers: { accept: 'application/json' } });
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const response = await fetch(path, { ...init, headers: { accept: 'application/json', ...init.headers } });
   const body = await response.json().catch(() => null);
   if (response.ok) return body as T;
   throw new Refusal(
@@ -39,6 +49,14 @@ export async function ask<T>(path: string): Promise<T> {
     },
   );
 }
+
+/** Sends something to the gateway. @throws Refusal with its problem document. */
+export const send = <T>(path: string, body: unknown): Promise<T> =>
+  ask<T>(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 
 export const useStatus = (enabled = true) =>
   useQuery({
@@ -128,3 +146,52 @@ export const search = (query: string) =>
   ask<{ matches: RecordSummary[] }>(`/v1/search?q=${encodeURIComponent(query)}`).then(
     ({ matches }) => matches,
   );
+
+/** The queue; with the reviewer's key also what it is asked. */
+export const useQueue = () => {
+  const { signer } = useReviewer();
+  return useQuery({
+    queryKey: ['reviews', signer?.did],
+    queryFn: async () =>
+      ask<QueueView & { reviewer: string | null }>('/v1/reviews', {
+        headers: await proofOfReviewer(signer, '/v1/reviews'),
+      }),
+    refetchInterval: 3_000,
+    retry: false,
+  });
+};
+
+/** One item of the queue. It is not asked for again while somebody writes about it. */
+export const useItem = (item: string) => {
+  const { signer } = useReviewer();
+  const path = `/v1/reviews/${item}`;
+  return useQuery({
+    queryKey: ['review-item', item, signer?.did],
+    queryFn: async () => ask<ItemDetail>(path, { headers: await proofOfReviewer(signer, path) }),
+    retry: false,
+    refetchOnWindowFocus: false,
+  });
+};
+
+export const useReviewers = () =>
+  useQuery({
+    queryKey: ['reviewers'],
+    queryFn: () => ask<{ reviewers: ReviewerState[] }>('/v1/reviewers').then(({ reviewers }) => reviewers),
+    refetchInterval: 10_000,
+  });
+
+export const useAlerts = () =>
+  useQuery({
+    queryKey: ['alerts'],
+    queryFn: () => ask<{ counts: Record<string, number>; alerts: KeptAlert[] }>('/v1/alerts?limit=50'),
+    refetchInterval: 5_000,
+  });
+
+/** What detectors showed. Exhibits lie under their digests and never change. */
+export const useExhibits = (summaries: readonly ExhibitSummary[]) =>
+  useQuery({
+    queryKey: ['exhibits', ...summaries.map(({ digest }) => digest)],
+    queryFn: () => Promise.all(summaries.map(({ digest }) => ask<Exhibit>(`/v1/exhibits/${digest}`))),
+    staleTime: Number.POSITIVE_INFINITY,
+    enabled: summaries.length > 0,
+  });

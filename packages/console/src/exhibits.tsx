@@ -89,6 +89,11 @@ function Series({ exhibit: { title, unit, points, marked } }: { exhibit: Of<'ser
           />
         )}
         <path d={pathOf(points, at)} fill="none" className="stroke-ink" strokeWidth="1.4" />
+        {points.map(({ time, value }, i) =>
+          value === null || !isAlone(points, i) ? null : (
+            <circle key={time} cx={x(i)} cy={y(Number(value))} r="2.5" className="fill-ink" />
+          ),
+        )}
         {marked.flatMap(([from, to]) =>
           points
             .slice(from, to + 1)
@@ -137,6 +142,11 @@ function pathOf(points: Of<'series'>['points'], at: (i: number, text: string) =>
       return step;
     })
     .join('');
+}
+
+/** A value without neighbours, which no line reaches. */
+function isAlone(points: Of<'series'>['points'], i: number): boolean {
+  return (points[i - 1]?.value ?? null) === null && (points[i + 1]?.value ?? null) === null;
 }
 
 function Quotes({ exhibit: { quotes } }: { exhibit: Of<'quotes'> }) {

@@ -29,6 +29,7 @@ export function Frame() {
         </Link>
         <nav aria-label="Pages" className="flex flex-wrap gap-x-4 whitespace-nowrap sm:gap-x-5">
           <PageLink to="/" label="Overview" />
+          <PageLink to="/review" label="Review queue" />
           <PageLink to="/health" label="Log health" />
           <PageLink to="/providers" label="Providers" />
           <PageLink to="/governance" label="Governance" />
@@ -87,7 +88,7 @@ function PageLink({
   to,
   label,
 }: {
-  to: '/' | '/health' | '/providers' | '/governance' | '/verify';
+  to: '/' | '/review' | '/health' | '/providers' | '/governance' | '/verify';
   label: string;
 }) {
   return (

@@ -8,6 +8,8 @@ import { HealthPage } from './health.tsx';
 import { Home } from './home.tsx';
 import { ProvidersPage } from './providers.tsx';
 import { RecordPage } from './record.tsx';
+import { ReviewPage } from './review.tsx';
+import { ReviewItemPage } from './review-item.tsx';
 import { applyTheme } from './theme.ts';
 import { VerifyPage } from './verify.tsx';
 import './theme.css';
@@ -31,8 +33,14 @@ const governance = createRoute({
   path: '/governance',
   component: GovernancePage,
 });
+const review = createRoute({ getParentRoute: () => root, path: '/review', component: ReviewPage });
+const reviewItem = createRoute({
+  getParentRoute: () => root,
+  path: '/review/$item',
+  component: ReviewItemPage,
+});
 const router = createRouter({
-  routeTree: root.addChildren([home, record, health, providers, governance, verify]),
+  routeTree: root.addChildren([home, record, review, reviewItem, health, providers, governance, verify]),
   scrollRestoration: true,
 });
 

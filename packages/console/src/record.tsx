@@ -3,20 +3,12 @@ import type { RecordDetail } from '@assay/pipeline';
 import { Link, useParams } from '@tanstack/react-router';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Refusal, useBundle, usePolicy, useRecord } from './api.ts';
+import { FindingLine } from './finding-line.tsx';
 import { useTitle } from './frame.tsx';
+import { Opinions, ServedTag } from './opinions.tsx';
 import { ProofLadder } from './proof-ladder.tsx';
 import { ModeTag, type Status, StatusMark } from './status-mark.tsx';
-import {
-  count,
-  covers,
-  describeRecord,
-  describeStream,
-  moment,
-  price,
-  reasonOf,
-  rowOf,
-  short,
-} from './words.ts';
+import { count, describeRecord, describeStream, moment, price, reasonOf, rowOf, short } from './words.ts';
 
 /** One record: what was decided about it, why, and everything that the decision stands on. */
 export function RecordPage() {
@@ -34,6 +26,7 @@ export function RecordPage() {
           {/* The key: no report may outlive the record that it is about. */}
           <Proof key={record.id} id={record.id} />
           {record.verdict && <Findings id={record.id} verdict={record.verdict} />}
+          <Opinions key={`${record.id}/opinions`} record={record} />
         </div>
         <div className="grid min-w-0 grid-cols-1 gap-6">
           {record.values && <Venues values={record.values} />}
@@ -60,6 +53,7 @@ function Headline({ record }: { record: RecordDetail }) {
         {reason && <p className="mt-1 max-w-[80ch]">{reason}</p>}
         <p className="mt-1.5 flex flex-wrap items-baseline gap-x-3 gap-y-1 text-soft">
           {mode && <ModeTag mode={mode} />}
+          <ServedTag record={record} />
           <span className="figure">{moment(record.time)} UTC</span>
           <span>{record.stream}</span>
           <Copy text={record.id} name="id" shown={short(record.id)} />
@@ -77,7 +71,7 @@ function Figures({ record }: { record: RecordDetail }) {
         .filter(([, value]) => ['string', 'number'].includes(typeof value))
         .sort(([a], [b]) => placeOf(a) - placeOf(b))
         .map(([name, value]) => [name, price(String(value))])
-    : 'period' in predicate
+    : 'rows' in predicate && 'period' in predicate
       ? [
           ['rows', count(predicate.rows.count)],
           ['from', moment(predicate.period.from)],
@@ -223,22 +217,11 @@ function Findings({ id, verdict }: { id: string; verdict: NonNullable<RecordDeta
       </header>
       <ul>
         {findings.map((finding) => (
-          <li
+          <FindingLine
             key={`${finding.check}/${finding.column}/${finding.reason}`}
-            className="flex gap-3 border-b border-line px-5 py-2 last:border-0"
-          >
-            <StatusMark status={finding.status} />
-            <p className="min-w-0 pt-0.5 [overflow-wrap:anywhere]">
-              <span className={finding.status === 'pass' ? '' : 'font-medium'}>{finding.reason}</span>
-              {row !== null && covers(finding.rows, row) && (
-                <span className="ml-2 rounded bg-unknown-wash px-1.5 text-sm text-unknown">this row</span>
-              )}{' '}
-              <span className="caption ml-1 inline-block">
-                {finding.check.replaceAll('_', ' ')}
-                {finding.column && ` · ${finding.column.replaceAll(',', ', ')}`}
-              </span>
-            </p>
-          </li>
+            finding={finding}
+            row={row}
+          />
         ))}
       </ul>
     </section>

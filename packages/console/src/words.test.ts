@@ -8,6 +8,7 @@ const VERDICT = {
   id: 'cd'.repeat(32),
   decision: 'flag',
   level: 'L1',
+  required: 'L1',
   quality: { accuracy: null, completeness: '1', consistency: '1', credibility: null, currentness: '0.5' },
   contract: { name: 'kraken.USDC-USD.1m', version: '1.0.0', digest: { sha256: 'ef'.repeat(32) } },
 } as const;
@@ -38,7 +39,11 @@ describe('words', () => {
       ...(rows ? { rows } : {}),
     });
     const why = (row: number, findings: Finding[]) =>
-      reasonOf({ id: `${'ab'.repeat(32)}.${row}`, decision: 'flag', verdict: { ...VERDICT, findings } });
+      reasonOf({
+        id: `${'ab'.repeat(32)}.${row}`,
+        decision: 'flag',
+        verdict: { ...VERDICT, findings: findings.map((each) => ({ ...each, exhibits: [] })) },
+      });
     const late = finding('late');
     const low = finding('too low', [[3, 5]]);
     expect(why(4, [late, low])).toBe('too low');

@@ -86,12 +86,21 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     const id = await anchored();
     for (const theme of ['light', 'dark'] as const) {
       const [context, page] = await open(theme);
-      for (const path of ['/', `/records/${id}`, '/health', '/providers', '/governance', '/verify']) {
+      for (const path of [
+        '/',
+        `/records/${id}`,
+        '/review',
+        '/health',
+        '/providers',
+        '/governance',
+        '/verify',
+      ]) {
         await page.goto(base + path);
         await page.locator('h1').first().waitFor({ state: 'attached' });
         if (path.startsWith('/records'))
           await page.getByText('Every step that the policy requires passes.').waitFor();
         if (path === '/') await page.getByText('Simulated', { exact: true }).waitFor();
+        if (path === '/review') await page.getByText('accuracy not known yet').first().waitFor();
         if (path === '/health') await page.getByText('Entries re-read').waitFor();
         if (path === '/providers') await page.getByText('kraken', { exact: true }).waitFor();
         if (path === '/governance') await page.getByText('Bond of a challenge').waitFor();
@@ -261,6 +270,55 @@ describe.skipIf(!BROWSER || !built)('console', () => {
     await page.getByText('Not verified', { exact: true }).waitFor();
     expect(await page.locator('[data-step]').count()).toBe(0);
     await context.close();
+  }, 60_000);
+
+  test('review: a key made in this browser is enrolled, asked, and signs what its owner decides', async () => {
+    const [context, page] = await open('dark');
+    await page.goto(`${base}/review`);
+    await page.getByRole('button', { name: 'Make a key in this browser' }).click();
+    await page.getByText('This key is not enrolled').waitFor();
+    const did = /did:key:\w+/.exec(await page.locator('code', { hasText: 'review enrol' }).innerText())![0];
+    assay('review', 'enrol', did, '--name', 'Rosa');
+    const asked = page.getByRole('list', { name: 'Asked of you' }).getByRole('link').first();
+    await asked.waitFor({ timeout: 60_000 });
+    // The browser keeps the key: a reload knows who asks.
+    await page.reload();
+    await asked.click();
+    await page.getByText('Your decision').waitFor();
+    await page.getByRole('figure').first().waitFor();
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag22aa'])
+      .analyze();
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual(
+      [],
+    );
+    const send = page.getByRole('button', { name: 'Sign and send' });
+    expect(await send.isDisabled()).toBe(true);
+    await page.getByRole('radio', { name: 'flag' }).check();
+    await page.getByLabel('Reason').fill('One trade alone is no price.');
+    await send.click();
+    await page.getByText('Your decision is kept as').waitFor();
+    await page.getByRole('link', { name: 'Back to the queue' }).click();
+    const rosa = page
+      .getByRole('list', { name: 'Reviewers' })
+      .getByRole('listitem')
+      .filter({ hasText: 'Rosa' });
+    await rosa.getByText('1 reviews').waitFor();
+    await context.close();
+    expect(problems).toEqual([]);
+  }, 120_000);
+
+  test('an appeal is signed with the visitor’s key, and reviewers get it', async () => {
+    const [context, page] = await open('light');
+    await page.goto(`${base}/records/${await anchored()}`);
+    await page.getByRole('button', { name: 'Appeal to reviewers' }).click();
+    await page.getByRole('button', { name: 'Make one in this browser' }).click();
+    await page.getByLabel('What is wrong with the decision?').fill('Every venue was wrong that minute.');
+    await page.getByRole('button', { name: 'Sign and send' }).click();
+    await page.getByText(/Entry \d+ of the log/).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'Every venue was wrong that minute.' }).waitFor();
+    await context.close();
+    expect(problems).toEqual([]);
   }, 60_000);
 
   // From here on the chain's clock runs ahead: these come last.
