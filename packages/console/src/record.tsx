@@ -77,7 +77,7 @@ function Figures({ record }: { record: RecordDetail }) {
         .filter(([, value]) => ['string', 'number'].includes(typeof value))
         .sort(([a], [b]) => placeOf(a) - placeOf(b))
         .map(([name, value]) => [name, price(String(value))])
-    : 'period' in predicate
+    : 'rows' in predicate && 'period' in predicate
       ? [
           ['rows', count(predicate.rows.count)],
           ['from', moment(predicate.period.from)],

@@ -8,6 +8,7 @@ const VERDICT = {
   id: 'cd'.repeat(32),
   decision: 'flag',
   level: 'L1',
+  required: 'L1',
   quality: { accuracy: null, completeness: '1', consistency: '1', credibility: null, currentness: '0.5' },
   contract: { name: 'kraken.USDC-USD.1m', version: '1.0.0', digest: { sha256: 'ef'.repeat(32) } },
 } as const;
@@ -30,14 +31,15 @@ describe('words', () => {
   });
 
   test('a flagged row is given its own reason first, else the batch’s, never another row’s', () => {
-    const finding = (reason: string, rows?: [number, number][]): Finding => ({
+    const finding = (reason: string, rows?: [number, number][]): Finding & { exhibits: [] } => ({
+      exhibits: [],
       check: 'freshness',
       status: 'fail',
       severity: 'flag',
       reason,
       ...(rows ? { rows } : {}),
     });
-    const why = (row: number, findings: Finding[]) =>
+    const why = (row: number, findings: (Finding & { exhibits: [] })[]) =>
       reasonOf({ id: `${'ab'.repeat(32)}.${row}`, decision: 'flag', verdict: { ...VERDICT, findings } });
     const late = finding('late');
     const low = finding('too low', [[3, 5]]);

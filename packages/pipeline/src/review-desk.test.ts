@@ -94,11 +94,12 @@ test('leases pass on to others; nobody is asked about own data or more than its 
   desk.world.reviewers = [after[0]!.did];
   await desk.pipeline.tick();
   expect(askedAbout(desk, reviewers, bad)).toEqual([after[0]]);
-  expect(describeQueue(desk.catalogue, desk.reviews, null).counts).toMatchObject({
+  expect(describeQueue(desk.catalogue, desk.reviews, null).counts).toEqual({
     open: 1,
-    waiting: 1,
+    closed: 0,
     enrolled: 1,
   });
+  expect(desk.reviews.store.counts()).toMatchObject({ waiting: 1 });
 });
 
 test('a planted question is committed to first, looks like the others, and tells its answer when it is closed', async () => {
