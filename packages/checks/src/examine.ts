@@ -3,7 +3,6 @@ import { deserialize, serialize } from 'node:v8';
 import {
   AssayError,
   canonicalBytes,
-  canonicalJson,
   compareDecimal,
   FINDING_STATUSES,
   type Finding,
@@ -230,7 +229,7 @@ function byCheck(found: readonly Finding[]): Finding[] {
 
 /** Shortens reasons, the passing ones first, until the findings fit into their part of a log entry. */
 function withinBytes(findings: Finding[], most: number): Finding[] {
-  const size = (list: readonly Finding[]) => canonicalJson(list).length;
+  const size = (list: readonly Finding[]) => canonicalBytes(list).length;
   const shortened = (list: readonly Finding[], to: number, only?: Finding['status']) =>
     list.map((finding) =>
       finding.reason.length > to && (only === undefined || finding.status === only)

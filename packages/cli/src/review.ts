@@ -18,6 +18,7 @@ import {
   type QueueView,
   type RecordDetail,
   type ReviewerState,
+  ReviewStore,
   readReviewers,
 } from '@assay/pipeline';
 import { type Command, type ExitCode, usageError } from './command.ts';
@@ -25,7 +26,7 @@ import { openDataDir } from './data-dir.ts';
 import { askNode, instantNow, NODE_OPTIONS, SIGNER_OPTIONS, signerFrom } from './node-client.ts';
 
 const USAGE =
-  'review list|show <item>|decide <item> accept|flag|reject --reason <words> [--disputed <check>,…] | appeal <record> --reason <words> | reviewers | enrol <did> [--name <name>] | dismiss <did> | gold <record> accept|flag|reject  [--role reviewer-1|--key <file>] [--node <url>] [--data-dir <folder>] [--json]';
+  'review list|show <item>|decide <item> accept|flag|reject --reason <words> [--disputed <check>,…] | appeal <record> --reason <words> | reviewers | status | enrol <did> [--name <name>] | dismiss <did> | gold <record> accept|flag|reject  [--role reviewer-1|--key <file>] [--node <url>] [--data-dir <folder>] [--json]';
 const USE = `assay ${USAGE}`;
 type Values = Record<string, string | boolean | undefined>;
 
@@ -54,6 +55,7 @@ const ACTS: Record<string, { takes: number; run: (rest: string[], values: Values
   decide: { takes: 2, run: ([item, decision], values) => decide(item!, decision!, values) },
   appeal: { takes: 1, run: ([record], values) => appeal(record!, values) },
   reviewers: { takes: 0, run: (_, values) => reviewers(values) },
+  status: { takes: 0, run: async (_, values) => status(values) },
   enrol: { takes: 1, run: async ([did], values) => enrol(did!, values) },
   dismiss: { takes: 1, run: async ([did], values) => dismiss(did!, values) },
   gold: { takes: 2, run: async ([record, decision], values) => gold(record!, decision!, values) },
@@ -64,8 +66,8 @@ async function list(values: Values): Promise<ExitCode> {
   const signer = await signerIfAny(values);
   const queue = await get<QueueView>(values, '/v1/reviews', signer);
   if (values.json) return say(queue);
-  const { open, closed, waiting, enrolled } = queue.counts;
-  console.log(`${open} open (${waiting} wait for a reviewer), ${closed} closed, ${enrolled} reviewers`);
+  const { open, closed, enrolled } = queue.counts;
+  console.log(`${open} open, ${closed} closed, ${enrolled} reviewers`);
   if (signer) {
     console.log(`\nasked of ${signer.did}:`);
     for (const { item, stream, time, round, until } of queue.asked)
@@ -185,14 +187,24 @@ async function appeal(record: string, values: Values): Promise<ExitCode> {
 async function reviewers(values: Values): Promise<ExitCode> {
   const { reviewers } = await askNode<{ reviewers: ReviewerState[] }>(values, '/v1/reviewers');
   if (values.json) return say(reviewers);
-  for (const { did, name, enrolled, asked, reviews, accuracy } of reviewers) {
+  for (const { did, name, enrolled, reviews, accuracy } of reviewers) {
     const right = accuracy
       ? `right ${accuracy.accuracy} (${accuracy.low} to ${accuracy.high})`
       : 'accuracy not known yet';
-    console.log(
-      `${did}  ${name ?? ''}${enrolled ? '' : ' (dismissed)'}: ${reviews} reviews, ${asked} asked, ${right}`,
-    );
+    console.log(`${did}  ${name ?? ''}${enrolled ? '' : ' (dismissed)'}: ${reviews} reviews, ${right}`);
   }
+  return 0;
+}
+
+/** For the operator, from the data folder: whether there are enough reviewers. Published, it would tell who disagreed. */
+function status(values: Values): ExitCode {
+  const { catalogue } = openDataDir(String(values['data-dir']));
+  const counts = new ReviewStore(catalogue).counts();
+  if (values.json) return say(counts);
+  const { open, closed, waiting } = counts;
+  console.log(
+    `${open} open, of which ${waiting} wait for a reviewer who is free and may decide; ${closed} closed`,
+  );
   return 0;
 }
 

@@ -31,19 +31,16 @@ describe('words', () => {
   });
 
   test('a flagged row is given its own reason first, else the batch’s, never another row’s', () => {
-    const finding = (reason: string, rows?: [number, number][]): Finding => ({
+    const finding = (reason: string, rows?: [number, number][]): Finding & { exhibits: [] } => ({
+      exhibits: [],
       check: 'freshness',
       status: 'fail',
       severity: 'flag',
       reason,
       ...(rows ? { rows } : {}),
     });
-    const why = (row: number, findings: Finding[]) =>
-      reasonOf({
-        id: `${'ab'.repeat(32)}.${row}`,
-        decision: 'flag',
-        verdict: { ...VERDICT, findings: findings.map((each) => ({ ...each, exhibits: [] })) },
-      });
+    const why = (row: number, findings: (Finding & { exhibits: [] })[]) =>
+      reasonOf({ id: `${'ab'.repeat(32)}.${row}`, decision: 'flag', verdict: { ...VERDICT, findings } });
     const late = finding('late');
     const low = finding('too low', [[3, 5]]);
     expect(why(4, [late, low])).toBe('too low');

@@ -3,10 +3,10 @@
  * proof or bundle that still verifies says what the original said. ASSAY_LONG=1 tries a million inputs.
  */
 import { expect, test } from 'vitest';
-import { type Candle, commitRows, rowPath } from './batch.ts';
+import { type Candle, checkRow, commitRows, rowPath } from './batch.ts';
 import { BUNDLE_TYPE, type Bundle, parseBundle } from './bundle.ts';
 import { formatCheckpoint, parseCheckpoint, parseCheckpointHead } from './checkpoint.ts';
-import { signStatement } from './dsse.ts';
+import { digestHex, signStatement } from './dsse.ts';
 import { ed25519Signer } from './ed25519.ts';
 import { base64Encode, concatBytes, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
@@ -22,7 +22,7 @@ import {
   signNote,
 } from './note.ts';
 import { POLICY_TYPE, type TrustPolicy } from './policy.ts';
-import { makeStatement } from './statement.ts';
+import { makeStatement, parseStatement } from './statement.ts';
 import { decodeEntries, encodeEntries, parseTilePath, tileHashReader, tilePath } from './tiles.ts';
 import { formatTlogPolicy, parseTlogPolicy } from './tlog-policy.ts';
 import { formatTlogProof, parseTlogProof } from './tlog-proof.ts';
@@ -177,6 +177,25 @@ async function makeTargets(): Promise<Target[]> {
       },
     },
     {
+      name: 'reviews, appeals, outcomes and commitments',
+      seeds: opinions(),
+      read(input) {
+        const statement = parseStatement(JSON.parse(lossyJson(input)));
+        expect(parseStatement(JSON.parse(JSON.stringify(statement)))).toEqual(statement);
+      },
+    },
+    {
+      name: 'rows of files and readings',
+      seeds: otherRows().map((row) => utf8(JSON.stringify(row))),
+      read(input) {
+        const row = JSON.parse(lossyJson(input));
+        const schema = Object.hasOwn(Object(row), 'sha256') ? 'file/v1' : 'reading/v1';
+        checkRow(row, schema, 'row', (message) => {
+          throw new AssayError('ROW_MALFORMED', message);
+        });
+      },
+    },
+    {
       name: 'bundles',
       seeds: [bundleBytes],
       async read(input) {
@@ -193,6 +212,84 @@ async function makeTargets(): Promise<Target[]> {
       },
     },
   ];
+}
+
+function otherRows() {
+  return [
+    {
+      time: '2026-03-01T00:00:00Z',
+      name: 'pixel.png',
+      mediaType: 'image/png',
+      bytes: '70',
+      sha256: 'a'.repeat(64),
+      metadata: '{"origin":"made up","parties":["A","B"]}',
+    },
+    { time: '2026-03-01T00:00:00Z', temperature: '21.5', humidity: null },
+  ];
+}
+
+function opinions(): Uint8Array[] {
+  const id = (letter: string) => letter.repeat(64);
+  const about = { stream: 'test.stream', observation: id('a'), verdict: id('b') };
+  const item = { item: id('c'), round: 2 as const };
+  const time = '2026-03-01T00:00:00Z';
+  const statements = [
+    makeStatement(
+      'review',
+      { name: 'test.stream', sha256: id('a') },
+      {
+        ...about,
+        ...item,
+        ...{
+          decision: 'flag',
+          reason: 'odd',
+          disputed: ['schema'],
+          evidence: [`sha256:${id('d')}`],
+          reviewedAt: time,
+        },
+      },
+    ),
+    makeStatement(
+      'appeal',
+      { name: 'test.stream', sha256: id('a') },
+      { ...about, outcome: null, reason: 'it was so', appealedAt: time },
+    ),
+    makeStatement(
+      'outcome',
+      { name: 'test.stream', sha256: id('a') },
+      {
+        ...about,
+        ...item,
+        ...{ previous: id('e'), reviews: [id('f'), id('0')], decision: 'flag', level: 'L1' },
+        ...{ rows: { flagged: [[0, 2]], rejected: [] }, reason: 'both reviewers: 2 accept', decidedAt: time },
+      },
+    ),
+    makeStatement(
+      'commitment',
+      { name: 'assay.review', sha256: digestHex(utf8('secret')) },
+      {
+        ...{
+          stream: 'assay.review',
+          purpose: 'sampling',
+          digest: digestHex(utf8('secret')),
+          revealed: 'secret',
+        },
+        ...{ period: { from: time, to: '2026-03-02T00:00:00Z' }, ratePpm: 15_000, committedAt: time },
+      },
+    ),
+  ];
+  return statements.map((statement) => utf8(JSON.stringify(statement)));
+}
+
+/** Text that is JSON; what is not was refused before any of our readers. */
+function lossyJson(input: Uint8Array): string {
+  const text = lossyText(input);
+  try {
+    JSON.parse(text);
+  } catch {
+    throw new AssayError('STATEMENT_MALFORMED', 'no JSON');
+  }
+  return text;
 }
 
 /** A row of a small observation, with everything but its proof and the policy's log and witnesses. */

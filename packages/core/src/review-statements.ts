@@ -169,6 +169,11 @@ export function readOutcome(value: unknown, fail: Fail): OutcomePredicate {
     fail,
   );
   const rows = exactly(p.rows, 'rows', ['flagged', 'rejected'], fail);
+  const decision = oneOf(p.decision, 'decision', DECISIONS, fail);
+  const flagged = rowRanges(rows.flagged, 'rows.flagged', fail);
+  const rejected = rowRanges(rows.rejected, 'rows.rejected', fail);
+  const worst = rejected.length > 0 ? 'reject' : flagged.length > 0 ? 'flag' : 'accept';
+  if (decision !== worst) fail(`decision: expected ${worst}, which its rows say, got ${decision}`);
   return {
     stream: streamName(p.stream, 'stream', fail),
     observation: sha256Hex(p.observation, 'observation', fail),
@@ -177,12 +182,9 @@ export function readOutcome(value: unknown, fail: Fail): OutcomePredicate {
     item: sha256Hex(p.item, 'item', fail),
     round: readRound(p.round, fail),
     reviews: list(p.reviews, 'reviews', (id, at) => sha256Hex(id, at, fail), fail, 3),
-    decision: oneOf(p.decision, 'decision', DECISIONS, fail),
+    decision,
     level: oneOf(p.level, 'level', LEVELS, fail),
-    rows: {
-      flagged: rowRanges(rows.flagged, 'rows.flagged', fail),
-      rejected: rowRanges(rows.rejected, 'rows.rejected', fail),
-    },
+    rows: { flagged, rejected },
     reason: readReason(p.reason, fail),
     decidedAt: instant(p.decidedAt, 'decidedAt', fail),
   };

@@ -1,4 +1,4 @@
-import { AssayError, DECISIONS, LEVELS, MAX_FILES } from '@assay/core';
+import { AssayError, DECISIONS, LEVELS, MAX_FILES, MAX_FILES_BYTES, MAX_PAYLOAD_BYTES } from '@assay/core';
 import { type Catalogue, describeRecord, listRecords, type RecordSummary, SERVED } from '@assay/pipeline';
 import type {
   FastifyBaseLogger,
@@ -141,6 +141,8 @@ export function serveRecords(app: App, node: NodeView): void {
   app.post(
     '/v1/observations',
     {
+      // Rows and files, in base64.
+      bodyLimit: 2 * (MAX_PAYLOAD_BYTES + MAX_FILES_BYTES),
       schema: {
         summary: 'Record an observation that its provider signed',
         description: 'The statement id is the idempotency key: the same envelope is never recorded twice.',

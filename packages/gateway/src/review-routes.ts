@@ -64,7 +64,6 @@ const queue = z.object({
   counts: z.object({
     open: z.number().int(),
     closed: z.number().int(),
-    waiting: z.number().int().describe('open items for which a reviewer is still to be found'),
     enrolled: z.number().int(),
   }),
   reviewer: z.string().nullable().describe('DID that the request proved'),
@@ -237,7 +236,6 @@ function serveQueue(app: App, node: NodeView): void {
                 did: z.string(),
                 name: z.string().nullable(),
                 enrolled: z.boolean(),
-                asked: z.number().int(),
                 reviews: z.number().int(),
                 accuracy: z
                   .object({ accuracy: z.string(), low: z.string(), high: z.string() })

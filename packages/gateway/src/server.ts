@@ -1,4 +1,4 @@
-import { AssayError, MAX_FILES_BYTES, MAX_PAYLOAD_BYTES } from '@assay/core';
+import { AssayError } from '@assay/core';
 import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
@@ -15,6 +15,8 @@ import { problemOf } from './problem.ts';
 import { serveRecords } from './record-routes.ts';
 import { serveReviews } from './review-routes.ts';
 
+/** A signed statement is far below this; routes that take more say so. */
+const MAX_BODY_BYTES = 256 * 1024;
 /** Live readers at once; each holds a socket and a little memory. */
 const MAX_STREAMS = 200;
 
@@ -35,8 +37,7 @@ export async function createGateway(
   options: { hosts?: readonly string[] } = {},
 ): Promise<Gateway> {
   const app = fastify({
-    // An observation with its files, in base64.
-    bodyLimit: 2 * (MAX_PAYLOAD_BYTES + MAX_FILES_BYTES),
+    bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
     // A path that cannot be decoded fails before any route and any error handler.

@@ -1,5 +1,16 @@
 /** The door answers whatever is thrown at it with one of its codes, and lets only the genuine next batch in. */
-import { AssayError, base64Encode, type Ed25519Signer, type Envelope, ed25519Signer } from '@assay/core';
+import {
+  AssayError,
+  base64Encode,
+  commitRows,
+  digestHex,
+  type Ed25519Signer,
+  type Envelope,
+  ed25519Signer,
+  type FileRow,
+  makeStatement,
+  signStatement,
+} from '@assay/core';
 import { createProvider, STREAMS } from '@assay/sources';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
@@ -106,4 +117,46 @@ test('no changed byte of envelope or payload is admitted, and nothing but our ow
     }),
     { numRuns: 300 },
   );
+});
+
+test('files come whole, each with its digest and size, none missing and none besides', async () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const row = (text: string, change: Partial<FileRow> = {}): FileRow => ({
+    ...{ time: '2024-01-01T00:00:00Z', name: 'a.txt', mediaType: 'text/plain', metadata: '{"by":"A"}' },
+    ...{ bytes: String(text.length), sha256: digestHex(bytes(text)), ...change },
+  });
+  const observe = async (rows: FileRow[]) => {
+    const { commitment, payload, sha256 } = commitRows(rows, 'file/v1');
+    const statement = makeStatement(
+      'observation',
+      { name: 'lab.files', sha256 },
+      {
+        stream: 'lab.files',
+        source: { mode: 'live', venue: 'lab', instrument: 'files', interval: 'irregular', adapter: 'test/1' },
+        ...{ sequence: 1, previous: null, observedAt: '2024-01-01T00:00:00Z', gaps: [], rows: commitment },
+        period: { from: '2024-01-01T00:00:00Z', to: '2024-01-01T00:00:01Z' },
+      },
+    );
+    return { envelope: (await signStatement(statement, signer)).envelope, payload };
+  };
+  const two = await observe([row('one'), row('three')]);
+  const { files } = await admit({ ...two, attachments: [bytes('three'), bytes('one')] }, view());
+  expect([...files.values()].map((content) => new TextDecoder().decode(content))).toEqual(['one', 'three']);
+  const code = async (input: { envelope: unknown; payload: Uint8Array }, ...attachments: Uint8Array[]) =>
+    (await refusal({ ...input, attachments } as typeof input)).split(':')[0];
+  expect(await code(two, bytes('one'))).toBe('PAYLOAD_MISMATCH');
+  expect(await code(two)).toBe('PAYLOAD_MISMATCH');
+  expect(await code(two, bytes('one'), bytes('other'))).toBe('PAYLOAD_MISMATCH');
+  expect(await code(two, bytes('one'), bytes('three'), bytes('more'))).toBe('PAYLOAD_MISMATCH');
+  expect(await code(genuine, bytes('one'))).toBe('PAYLOAD_MISMATCH');
+  expect(await code(await observe([row('one', { bytes: '4' })]), bytes('one'))).toBe('PAYLOAD_MISMATCH');
+  expect(await code(await observe([row('one', { name: '../one' })]), bytes('one'))).toBe('ROW_MALFORMED');
+  expect(await code(await observe([row('one', { metadata: '{"b":1,"a":2}' })]), bytes('one'))).toBe(
+    'ROW_MALFORMED',
+  );
+  const many = Array.from({ length: 17 }, (_, i) => `file ${i}`);
+  expect(await code(await observe(many.map((text) => row(text))), ...many.map(bytes))).toBe(
+    'PAYLOAD_TOO_LARGE',
+  );
+  expect(await code(two, bytes('one'), new Uint8Array(16 * 1024 * 1024))).toBe('PAYLOAD_TOO_LARGE');
 });

@@ -108,7 +108,7 @@ export class Pipeline {
    * again, and the checks are told what came before.
    */
   async recover(): Promise<void> {
-    const { catalogue, ledger, assessor } = this.#o;
+    const { catalogue, ledger } = this.#o;
     const pending = new Set(catalogue.pending().map(({ id }) => id));
     const found: { id: string; index: number }[] = [];
     let index = catalogue.acknowledgedSize();
@@ -119,22 +119,21 @@ export class Pipeline {
     }
     catalogue.acknowledge(found);
     await this.#log(catalogue.pending());
-    const newest = Math.max(
-      0,
-      ...this.#streams().map((name) => Date.parse(catalogue.head(name)?.to ?? '') || 0),
-    );
-    for (const name of this.#streams()) {
-      const since = instantOf(Math.max(newest - LOOKBACK_MS, 0));
-      const earlier = catalogue.overlapping(name, since, instantOf(newest));
-      const rows = earlier.flatMap(({ payload }) => decodePayload(catalogue.payload(payload!)) as Candle[]);
-      assessor.remember(name, rows);
-    }
-    // Rates follow the source; a stream that its provider sends may be ahead of it.
-    const derivedTo = Math.max(
-      0,
-      ...this.#o.source.streams.map(({ name }) => Date.parse(catalogue.head(name)?.to ?? '') || 0),
-    );
-    await this.#exclusive(() => this.#derive(derivedTo));
+    const endOf = (stream: string) => Date.parse(catalogue.head(stream)?.to ?? '') || 0;
+    const newest = Math.max(0, ...this.#o.source.streams.map(({ name }) => endOf(name)));
+    for (const { name } of this.#o.source.streams) this.#rememberUpTo(name, newest);
+    // A stream that its provider sends lives in its own time.
+    for (const { stream } of this.#o.registered?.streams() ?? []) this.#rememberUpTo(stream, endOf(stream));
+    await this.#exclusive(() => this.#derive(newest));
+  }
+
+  /** Tells the checks what came before a time. */
+  #rememberUpTo(stream: string, endMs: number): void {
+    const { catalogue, assessor } = this.#o;
+    const since = instantOf(Math.max(endMs - LOOKBACK_MS, 0));
+    const earlier = catalogue.overlapping(stream, since, instantOf(endMs));
+    const rows = earlier.flatMap(({ payload }) => decodePayload(catalogue.payload(payload!)) as Candle[]);
+    assessor.remember(stream, rows);
   }
 
   /** Where reading goes on: the earliest end of a stream, or the source's beginning. */
@@ -399,14 +398,16 @@ export class Pipeline {
         const verdict = await signVerdict(judged, checker);
         const { payload, materials } = prepared;
         const both = [{ opened, payload, materials }, { opened: verdict }];
-        catalogue.sql.transaction(() => {
+        const alerted = catalogue.sql.transaction(() => {
           catalogue.keep(both);
           // A figure that was not accepted is for people to see; drawn at random is only what providers sent.
           if (judged.decision !== 'accept')
             this.#o.reviews.enter([
               { id: verdict.id, verdict: judged, provider: opened.signer, contract: DERIVED },
             ]);
+          return this.#o.alerts.noteVerdicts([judged]);
         });
+        this.#alert(alerted);
         kept.push(...both);
       }
     }

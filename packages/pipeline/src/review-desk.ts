@@ -31,6 +31,7 @@ import {
   type Decision,
   digestHex,
   type Ed25519Signer,
+  MAX_ENTRY_BYTES,
   makeStatement,
   type OpenedEnvelope,
   openEnvelope,
@@ -85,7 +86,7 @@ export interface ReviewerState {
   name: string | null;
   /** Whether it is on the operator's list now. */
   enrolled: boolean;
-  asked: number;
+  /** In rounds that are closed: what is going on now would tell who is asked, and who disagreed. */
   reviews: number;
   accuracy: Accuracy | null;
 }
@@ -173,6 +174,7 @@ export class ReviewDesk {
     const { catalogue, nowMs } = this.#o;
     const opened = await openEnvelope(envelope);
     const { statement, signer, id } = opened;
+    checkSize(opened);
     if (statement.predicateType !== PREDICATE.review) throw notA('review', statement.predicateType);
     if (!this.#dids().includes(signer)) {
       throw new AssayError('REVIEWER_UNKNOWN', `${signer} is not enrolled as a reviewer here`, {
@@ -206,6 +208,7 @@ export class ReviewDesk {
     const { catalogue, nowMs } = this.#o;
     const opened = await openEnvelope(envelope);
     const { statement, signer, id } = opened;
+    checkSize(opened);
     if (statement.predicateType !== PREDICATE.appeal) throw notA('appeal', statement.predicateType);
     const entry = catalogue.get(record.split('.')[0]!);
     const verdict = catalogue.verdictOn(entry.id);
@@ -270,7 +273,6 @@ export class ReviewDesk {
       did,
       name: enrolled.find((one) => one.did === did)?.name ?? null,
       enrolled: enrolled.some((one) => one.did === did),
-      asked: this.store.load(did),
       reviews: decisions.filter(({ reviewer }) => reviewer === did).length,
       accuracy: known.get(did) ?? null,
     }));
@@ -421,6 +423,14 @@ function reopened(entry: Uint8Array): OpenedEnvelope {
   const envelope = parseEnvelope(entry);
   const { keyid: signer } = envelope.signatures[0];
   return { id: digestHex(entry), statement: statementOf(entry), signer, envelope, entry };
+}
+
+/** What the log would refuse must not be kept: it would wait for ever. */
+function checkSize({ entry }: OpenedEnvelope): void {
+  if (entry.length <= MAX_ENTRY_BYTES) return;
+  throw new AssayError('ENTRY_TOO_LARGE', `expected at most ${MAX_ENTRY_BYTES} bytes, got ${entry.length}`, {
+    next: 'say it in fewer words',
+  });
 }
 
 function notA(kind: 'review' | 'appeal', got: string): AssayError {

@@ -16,7 +16,7 @@ import type { ReviewDesk } from './review-desk.ts';
 
 /** What everybody may know of the queue, and what one reviewer is asked. */
 export interface QueueView {
-  counts: { open: number; closed: number; waiting: number; enrolled: number };
+  counts: { open: number; closed: number; enrolled: number };
   /** Only for a reviewer that proved who it is. */
   asked: { item: string; stream: string; observation: string; time: string; round: number; until: string }[];
   /** Newest first. */
@@ -72,8 +72,10 @@ const OTHERS_SHOWN = 12;
 export function describeQueue(catalogue: Catalogue, desk: ReviewDesk, reviewer: string | null): QueueView {
   const enrolled = desk.reviewers().filter((one) => one.enrolled).length;
   const asked = reviewer === null ? [] : desk.store.askedOf(reviewer);
+  // Not how many wait for a reviewer: that number grows when two disagree.
+  const { open, closed } = desk.store.counts();
   return {
-    counts: { ...desk.store.counts(), enrolled },
+    counts: { open, closed, enrolled },
     asked: asked.flatMap((item) => {
       const question = questionOf(item, reviewer!);
       if (!question) return [];
