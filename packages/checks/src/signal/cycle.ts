@@ -18,7 +18,7 @@ export interface Profile {
 const MAX_PARTS = 288;
 /** A pass counts for this much: about three passes are remembered. */
 const PASS_WEIGHT = 0.3;
-/** A step in the profile may come this many parts earlier or later than last time. */
+/** A step in the profile may come this many parts (of those that are sampled) earlier or later than last time. */
 const SLACK_PARTS = 2;
 
 export function newProfile(period: number, byClock: boolean): Profile {
@@ -62,13 +62,18 @@ function expectedAround(
   parts: readonly (number | null)[],
   part: number,
 ): { low: number; high: number } | null {
-  if (parts[part] === null) return null;
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let step = -SLACK_PARTS; step <= SLACK_PARTS; step++) {
-    const near = parts[(part + step + parts.length) % parts.length] ?? null;
-    if (near !== null && near < low) low = near;
-    if (near !== null && near > high) high = near;
+  if ((parts[part] ?? null) === null) return null;
+  let low = parts[part]!;
+  let high = low;
+  for (const direction of [-1, 1]) {
+    let taken = 0;
+    for (let step = 1; step <= parts.length / 12 && taken < SLACK_PARTS; step++) {
+      const near = parts[(part + direction * step + parts.length) % parts.length] ?? null;
+      if (near === null) continue;
+      taken++;
+      low = Math.min(low, near);
+      high = Math.max(high, near);
+    }
   }
   return { low, high };
 }
@@ -80,6 +85,8 @@ export interface PeriodSearch {
   /** The latest values, a ring. */
   values: number[];
   next: number;
+  /** Mean of the values when this round began. */
+  mean: number;
   /** Autocorrelation by lag, as far as this round has come. */
   correlation: number[];
   /** What the last round found, to be confirmed by the next. */
@@ -94,7 +101,7 @@ const MIN_LAG = 6;
 const CLEAR_CORRELATION = 0.4;
 
 export function newPeriodSearch(): PeriodSearch {
-  return { values: [], next: 0, correlation: [], candidate: null };
+  return { values: [], next: 0, mean: 0, correlation: [], candidate: null };
 }
 
 /** Takes one more value; returns a period in points when two rounds have just agreed on one, else null. */
@@ -105,6 +112,7 @@ export function searchPeriod(search: PeriodSearch, value: number): number | null
   search.next = (search.next + 1) % SEARCHED;
   if (values.length < 8 * MIN_LAG) return null;
   const last = Math.min(MAX_LAG, Math.floor(values.length / 2.2));
+  if (correlation.length === 0) search.mean = meanOf(values);
   correlation.push(correlationAt(search, correlation.length));
   if (correlation.length <= last) return null;
   const period = firstPeak(correlation);
@@ -114,12 +122,15 @@ export function searchPeriod(search: PeriodSearch, value: number): number | null
   return period !== null && before !== null && Math.abs(period - before) <= 1 ? before : null;
 }
 
-function correlationAt({ values, next }: PeriodSearch, lag: number): number {
+function meanOf(values: readonly number[]): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}
+
+function correlationAt({ values, next, mean }: PeriodSearch, lag: number): number {
   const size = values.length;
   const oldest = size < SEARCHED ? 0 : next;
-  let mean = 0;
-  for (let at = 0; at < size; at++) mean += values[at]!;
-  mean /= size;
   let product = 0;
   let squareLater = 0;
   let squareEarlier = 0;

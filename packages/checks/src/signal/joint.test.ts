@@ -12,7 +12,7 @@ const NAMES = ['a', 'b', 'c', 'd'];
 function run(rows: readonly number[][]) {
   const memory = newJoint(rows[0]!.length);
   return rows.map((row, at) => {
-    const { distance, column } = observeJointly(memory, row, NAMES);
+    const { distance, column } = observeJointly(memory, row, NAMES.slice(0, row.length));
     const alarm = speaks(memory, distance) && distance >= ALARM_DISTANCE;
     return { alarm, column, distance, chance: falseAlarmChance(distance, at) };
   });

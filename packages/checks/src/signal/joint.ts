@@ -1,4 +1,4 @@
-import { distanceFrom, learn, type Novelty, newNovelty } from './novelty.ts';
+import { meet, type Novelty, newNovelty } from './novelty.ts';
 import type { Quiet, Surprise } from './series.ts';
 
 /** What is known of how several series move together. */
@@ -72,8 +72,7 @@ export function observeJointly(
       const mean = memory.latest.reduce((sum, one) => sum + one[at]!, 0) / memory.latest.length;
       [residuals[at]!, mean].forEach((value, which) => {
         const novelty = memory.novelties[at]![which]!;
-        const distance = distanceFrom(novelty, value);
-        learn(novelty, value);
+        const distance = meet(novelty, value);
         if (novelty.seen > WARM && distance > most.distance) {
           const measure = which === 0 ? 'residual' : `mean residual of ${WINDOW}`;
           most = { distance, measure, value: value * memory.units[at]!.scale, column };

@@ -36,43 +36,36 @@ export function newNovelty(): Novelty {
 }
 
 /**
- * Distance of a value from all that are known, in ranges (0 to 5).
+ * Distance of a value from all that are known, in ranges (0 to 5). From then on it is known too.
  *
  * @param value finite.
  * @param grain what is nearer is rounding, not news.
  * @example
  * const memory = newNovelty();
- * for (const value of [1, 2, 3, 2, 1]) learn(memory, value);
- * distanceFrom(memory, 30); // far more than 1
+ * for (const value of [1, 2, 3, 2, 1]) meet(memory, value);
+ * meet(memory, 30); // far more than 1
  */
-export function distanceFrom(memory: Novelty, value: number, grain = 0): number {
-  const { known } = memory;
-  if (known.length === 0) return 0;
-  const range = stretched(memory, value);
-  const gap = Math.abs(known[nearest(known, value)]! - value);
-  return gap > grain && range > 0 ? Math.min(gap / range, MAX_DISTANCE) : 0;
-}
-
-/** From now on this value is known. */
-export function learn(memory: Novelty, value: number): void {
+export function meet(memory: Novelty, value: number, grain = 0): number {
   const { known, lastNear } = memory;
   memory.seen++;
   if (known.length === 0) {
     memory.centre = value;
     known.push(value);
     lastNear.push(1);
-    return;
+    return 0;
   }
   memory.range = stretched(memory, value);
   const away = Math.max(-memory.range, Math.min(memory.range, value - memory.centre));
   memory.centre += away / Math.min(memory.seen, FADING);
   const near = nearest(known, value);
+  const gap = Math.abs(known[near]! - value);
   lastNear[near] = memory.seen;
-  if (Math.abs(known[near]! - value) > SAME * memory.range) {
+  if (gap > SAME * memory.range) {
     const place = known.length < MAX_KNOWN ? known.length : longestUnseen(lastNear);
     known[place] = value;
     lastNear[place] = memory.seen;
   }
+  return gap > grain && memory.range > 0 ? Math.min(gap / memory.range, MAX_DISTANCE) : 0;
 }
 
 /** The range once this value is counted in. */

@@ -6,7 +6,7 @@ import {
   type Profile,
   searchPeriod,
 } from './cycle.ts';
-import { distanceFrom, learn, type Novelty, newNovelty } from './novelty.ts';
+import { meet, type Novelty, newNovelty } from './novelty.ts';
 
 /** What is known of one series before its first value. Plain data of bounded size. */
 export interface SeriesMemory {
@@ -108,21 +108,20 @@ export function observe(memory: SeriesMemory, value: number, time: number | null
   const take = (measure: string, weight: number, taken: number, offset: number, ready = true) => {
     memory.novelties[measure] ??= newNovelty();
     const novelty = memory.novelties[measure];
-    const distance = weight * distanceFrom(novelty, taken, grain);
-    learn(novelty, taken);
+    const distance = weight * meet(novelty, taken, grain);
     if (ready && novelty.seen > WARM && distance > most.distance) {
       most = { distance, measure, value: taken + offset };
     }
   };
-  for (const window of MEANS) {
-    if (memory.seen >= window) {
-      take(window === 1 ? 'value' : `mean of ${window}`, 1, meanOf(memory, window), memory.origin);
-    }
-  }
-  for (const window of SPREADS) {
-    if (memory.seen >= window) take(`spread of ${window}`, SHAPE_WEIGHT, spreadOf(memory, window), 0);
-  }
-  if (memory.seen > LONGEST) take('restlessness of 64', SHAPE_WEIGHT, restlessnessOf(memory), 0);
+  const { means, spreads, restlessness } = shapeOf(memory);
+  MEANS.forEach((window, which) => {
+    if (memory.seen < window) return;
+    take(window === 1 ? 'value' : `mean of ${window}`, 1, means[which]!, memory.origin);
+  });
+  SPREADS.forEach((window, which) => {
+    if (memory.seen >= window) take(`spread of ${window}`, SHAPE_WEIGHT, spreads[which]!, 0);
+  });
+  if (memory.seen > LONGEST) take(`restlessness of ${LONGEST}`, SHAPE_WEIGHT, restlessness, 0);
   const still = standstill(memory);
   if (still.distance > most.distance) most = still;
   learnPeriod(memory, x, time);
@@ -165,9 +164,8 @@ function standstill(memory: SeriesMemory): Surprise {
   memory.novelties.standstill ??= newNovelty();
   const novelty = memory.novelties.standstill;
   const doublings = Math.log2(Math.max(memory.repeats / ORDINARY_REPEATS, 1));
-  const distance = novelty.seen > WARM ? SHAPE_WEIGHT * distanceFrom(novelty, doublings) : 0;
-  learn(novelty, doublings);
-  return { distance, measure: STANDSTILL, value: memory.repeats };
+  const distance = SHAPE_WEIGHT * meet(novelty, doublings);
+  return { distance: novelty.seen > WARM ? distance : 0, measure: STANDSTILL, value: memory.repeats };
 }
 
 function learnPeriod(memory: SeriesMemory, x: number, time: number | null): void {
@@ -189,27 +187,27 @@ function bounded(x: number): number {
   return Math.max(-1e150, Math.min(1e150, x));
 }
 
-/** Summed afresh each time: a running sum would carry the rounding of one absurd value for ever. */
-function meanOf({ latest, next }: SeriesMemory, window: number): number {
+/**
+ * The measures over the latest values, in one walk back and one for the squares. Summed afresh each time: a running
+ * sum would carry the rounding of one absurd value for ever.
+ */
+function shapeOf({ latest, next, seen }: SeriesMemory) {
+  const size = Math.min(seen, LONGEST);
+  const at = (back: number) => latest[(next - back + LONGEST) % LONGEST]!;
+  const means: number[] = [];
   let sum = 0;
-  for (let back = 1; back <= window; back++) sum += latest[(next - back + LONGEST) % LONGEST]!;
-  return sum / window;
-}
-
-function spreadOf(memory: SeriesMemory, window: number): number {
-  const { latest, next } = memory;
-  const mean = meanOf(memory, window);
-  let squares = 0;
-  for (let back = 1; back <= window; back++)
-    squares += (latest[(next - back + LONGEST) % LONGEST]! - mean) ** 2;
-  return Math.sqrt(squares / window);
-}
-
-function restlessnessOf({ latest, next }: SeriesMemory): number {
-  let sum = 0;
-  for (let back = 1; back < LONGEST; back++) {
-    const later = latest[(next - back + LONGEST) % LONGEST]!;
-    sum += Math.abs(later - latest[(next - back - 1 + LONGEST) % LONGEST]!);
+  let steps = 0;
+  for (let back = 1; back <= size; back++) {
+    const value = at(back);
+    sum += value;
+    if (back > 1) steps += Math.abs(at(back - 1) - value);
+    if (back === MEANS[means.length]) means.push(sum / back);
   }
-  return sum / (LONGEST - 1);
+  const spreads = SPREADS.map((window) => {
+    const mean = means[MEANS.indexOf(window)] ?? 0;
+    let squares = 0;
+    for (let back = 1; back <= Math.min(window, size); back++) squares += (at(back) - mean) ** 2;
+    return Math.sqrt(squares / window);
+  });
+  return { means, spreads, restlessness: steps / (LONGEST - 1) };
 }

@@ -158,8 +158,8 @@ test('the largest doubles, and times of every kind, are read or left', () => {
     value: at % 3 === 0 ? 1.7e308 : at % 3 === 1 ? -1.7e308 : 5e-324,
   }));
   const [finding] = examine(rows, how).findings;
-  expect(['pass', 'fail']).toContain(finding!.status);
-  for (const exhibit of finding!.exhibits ?? []) JSON.stringify(exhibit);
+  expect(finding!.status, finding!.reason).not.toBe('pass');
+  expect(finding!.reason).not.toMatch(/NaN|undefined/);
 });
 
 describe('terms', () => {
