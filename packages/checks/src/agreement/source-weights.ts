@@ -21,6 +21,7 @@ const HALF_LIFE = 500;
 const ALPHA = 0.05;
 /** Pseudo-claims with the usual deviation that hold the record of a source with few. */
 const PRIOR_CLAIMS = 4;
+const MAD_TO_DEVIATION = 1.4826;
 const LEAST_VARIANCE = 1e-12;
 
 export interface MeasuredSources {
@@ -60,10 +61,13 @@ export function measureSources(
       lastHeard: record?.lastHeard ?? 0,
     };
   });
+  // A fact that is split in two has a gate so wide that it lets everything through; what is usual elsewhere bounds it.
+  const all = Float64Array.from(distances.flat()).sort();
+  const widest = Math.max(1, 5 * MAD_TO_DEVIATION * (all[all.length >> 1] ?? 0));
   facts.forEach(({ sources: who }, f) => {
     who.forEach((source, k) => {
       const distance = distances[f]![k]!;
-      if (distance > centres[f]!.limit) return;
+      if (distance > Math.min(centres[f]!.limit, widest)) return;
       records[source]!.coreClaims++;
       records[source]!.coreLoss += distance * distance;
     });

@@ -280,7 +280,12 @@ function centreOf(
     raw.map((vote, k) => (distances[k]! <= limit ? vote : 0)),
     weightCap,
   );
-  const { low, high } = weightedMedian(ascending, shares, { spread: SPREAD });
+  const steadied = weightedMedian(ascending, shares, { spread: SPREAD });
+  // A mean of two values that do not say the same is nobody's value.
+  const { low, high } =
+    Math.abs(values[steadied.high]! - values[steadied.low]!) <= 1
+      ? steadied
+      : weightedMedian(ascending, shares);
   return { low, high, truth: (values[low]! + values[high]!) / 2, limit, scale, shares };
 }
 
