@@ -75,11 +75,15 @@ test('the Clopper-Pearson interval of 5 in 10 and of 0 in 10, as published', () 
 
 test('where there is a closed form, it is that', () => {
   fc.assert(
-    fc.property(fc.double({ min: 1e-6, max: 1 - 1e-6, noNaN: true }), fc.integer({ min: 1, max: 500 }), (p, n) => {
-      expect(betaQuantile(p, n, 1)).toBeCloseTo(p ** (1 / n), 11);
-      expect(betaQuantile(p, 1, n)).toBeCloseTo(-Math.expm1(Math.log1p(-p) / n), 11);
-      expect(chiSquareQuantile(p, 2)).toBeCloseTo(-2 * Math.log1p(-p), 9);
-    }),
+    fc.property(
+      fc.double({ min: 1e-6, max: 1 - 1e-6, noNaN: true }),
+      fc.integer({ min: 1, max: 500 }),
+      (p, n) => {
+        expect(betaQuantile(p, n, 1)).toBeCloseTo(p ** (1 / n), 11);
+        expect(betaQuantile(p, 1, n)).toBeCloseTo(-Math.expm1(Math.log1p(-p) / n), 11);
+        expect(chiSquareQuantile(p, 2)).toBeCloseTo(-2 * Math.log1p(-p), 9);
+      },
+    ),
     { numRuns: 100 },
   );
   expect(logGamma(11)).toBeCloseTo(Math.log(3_628_800), 12);

@@ -131,7 +131,8 @@ function solve(problem: {
     else high = x;
     const newton = x - error / Math.exp(logDensity(x));
     // In the geometric middle a root near 0 is found in as few steps as any other.
-    const middle = low > 0 && high / low > 4 ? Math.sqrt(low * high) : low === 0 ? high / 16 : (low + high) / 2;
+    const middle =
+      low > 0 && high / low > 4 ? Math.sqrt(low * high) : low === 0 ? high / 16 : (low + high) / 2;
     const next = newton > low && newton < high ? newton : middle;
     if (Math.abs(next - x) <= 4e-16 * x) return next;
     x = next;

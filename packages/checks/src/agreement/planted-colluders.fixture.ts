@@ -56,7 +56,8 @@ export function plant(terms: {
     const fact = `fact-${String(f).padStart(5, '0')}`;
     const at = new Date(Date.UTC(2024, 0, 1) + f * 60_000).toISOString();
     const lies = strategy === 'honest-then-lying' ? f >= facts * (1 - lying) : random() < lying;
-    const offset = (random() < 0.5 ? -1 : 1) * tolerance * (strategy === 'small-bias' ? 0.4 : 1.5 + 2 * random());
+    const offset =
+      (random() < 0.5 ? -1 : 1) * tolerance * (strategy === 'small-bias' ? 0.4 : 1.5 + 2 * random());
     // Taking turns: another two thirds of the coalition lies each time.
     const resting = strategy === 'alternating' ? f % 3 : -1;
     truths.push({ fact, truth, contested: lies && liars.length > 0 && strategy !== 'small-bias' });

@@ -27,8 +27,8 @@ const CHANCE_OF_CLOSE = 2 * normalCdf(CLOSE) - 1;
 const PRIOR_PAIRS = 3;
 /** Share of the sources, those that match with fewest, by which a contested fact is measured. */
 const LEAST_MATCHED = 0.1;
-/** With so large a share of outliers a fact says nothing about shared errors. */
-const OPEN_SHARE = 0.25;
+/** With so large a share of the sources for one other value, a fact says nothing about shared errors. */
+const OPEN_SHARE = 1 / 3;
 /** How many wrong values are as likely as each other (n in the paper, which uses 100; fewer is more careful). */
 const WRONG_VALUES = 10;
 /** Probability before any evidence that a source has some source that it copies. */
@@ -73,15 +73,22 @@ export function weighEvidence(input: {
   const after = before.slice();
   const peak = before.slice();
   const match = new Uint8Array(sources * sources);
+  const spread = new Float64Array(sources * sources);
+  for (let a = 0; a < sources; a++) {
+    for (let b = 0; b < sources; b++) {
+      spread[a * sources + b] = Math.sqrt(noise.deviation[a]! ** 2 + noise.deviation[b]! ** 2);
+    }
+  }
   facts.forEach((fact, f) => {
-    if (numeric) weighCloseness(fact, truths[f]!, noise, sources, match, after);
+    if (numeric) weighCloseness(fact, truths[f]!, spread, sources, match, after);
     weighSharedErrors(fact, wrong[f]!, noise, sources, after);
     const { sources: who } = fact;
     for (let i = 0; i < who.length; i++) {
       for (let j = i + 1; j < who.length; j++) {
         const at = pairIndex(who[i]!, who[j]!, sources) * PAIR_WIDTH;
         after[at + 2 * RATES]!++;
-        for (let k = 0; k <= 2 * RATES; k++) if (after[at + k]! > peak[at + k]!) peak[at + k] = after[at + k]!;
+        for (let k = 0; k <= 2 * RATES; k++)
+          if (after[at + k]! > peak[at + k]!) peak[at + k] = after[at + k]!;
       }
     }
   });
@@ -91,7 +98,7 @@ export function weighEvidence(input: {
 function weighCloseness(
   fact: FactClaims,
   truth: number,
-  { deviation }: SourceNoise,
+  spread: Float64Array,
   sources: number,
   match: Uint8Array,
   evidence: PairEvidence,
@@ -101,8 +108,8 @@ function weighCloseness(
   const matches = new Array<number>(n).fill(0);
   for (let i = 0; i < n; i++) {
     for (let j = i + 1; j < n; j++) {
-      const spread = Math.hypot(deviation[who[i]!]!, deviation[who[j]!]!);
-      const close = Math.abs(values[i]! - values[j]!) <= Math.max(CLOSE * spread, halfStep) * SLACK;
+      const window = Math.max(CLOSE * spread[who[i]! * sources + who[j]!]!, halfStep) * SLACK;
+      const close = Math.abs(values[i]! - values[j]!) <= window;
       match[i * n + j] = close ? 1 : 0;
       if (!close) continue;
       matches[i]!++;
@@ -118,9 +125,9 @@ function weighCloseness(
         for (let k = 0; k < RATES; k++) add(evidence, at + k, LOG_REST[k]!);
         continue;
       }
-      const spread = Math.hypot(deviation[who[i]!]!, deviation[who[j]!]!);
       // Coarse values tie by chance more often than fine ones.
-      const coarse = halfStep > CLOSE * spread ? 2 * normalCdf(halfStep / Math.max(spread, 1e-12)) - 1 : 0;
+      const noise = spread[who[i]! * sources + who[j]!]!;
+      const coarse = halfStep > CLOSE * noise ? 2 * normalCdf(halfStep / Math.max(noise, 1e-12)) - 1 : 0;
       if (coarse <= chance) {
         for (let k = 0; k < RATES; k++) add(evidence, at + k, gains[k]!);
       } else {
@@ -159,8 +166,11 @@ function weighSharedErrors(
   evidence: PairEvidence,
 ): void {
   const { sources: who, values } = fact;
-  // Where so many stand against it, the truth is what is in question: nothing may be presumed of it.
-  if (wrong.reduce((total, it) => total + it, 0) >= OPEN_SHARE * who.length) return;
+  // Where so many stand together against it, the truth is what is in question: nothing may be presumed of it.
+  const alike = values.map((value, i) =>
+    wrong[i] === 0 ? 0 : values.filter((other) => Math.abs(other - value) <= SLACK).length,
+  );
+  if (Math.max(...alike) >= OPEN_SHARE * who.length) return;
   for (let i = 0; i < who.length; i++) {
     for (let j = i + 1; j < who.length; j++) {
       // To be right together says nothing: the truth is there for all to see.

@@ -113,7 +113,8 @@ export function sourceWeights({ records, usual }: MeasuredSources): {
 } {
   const bounds = Float64Array.from(records, ({ claims, loss }) =>
     Math.sqrt(
-      (loss + usual ** 2 + LEAST_VARIANCE) / chiSquareQuantile(ALPHA / 2, Math.min(claims + 1, MAX_PARAMETER)),
+      (loss + usual ** 2 + LEAST_VARIANCE) /
+        chiSquareQuantile(ALPHA / 2, Math.min(claims + 1, MAX_PARAMETER)),
     ),
   );
   return { bounds, weights: bounds.map((bound) => 1 / bound) };
@@ -130,9 +131,13 @@ export function capped(votes: readonly number[], cap: number): number[] {
   for (;;) {
     const open = votes.reduce((total, vote, k) => (full.has(k) ? total : total + vote), 0);
     const left = 1 - most * full.size;
-    const shares = votes.map((vote, k) => (full.has(k) ? most : open > 0 ? (vote / open) * left : 0));
-    const over = shares.flatMap((share, k) => (share > most * (1 + 1e-12) ? [k] : []));
-    if (over.length === 0) return shares;
-    for (const k of over) full.add(k);
+    const factor = open > 0 ? left / open : 0;
+    let over = false;
+    votes.forEach((vote, k) => {
+      if (full.has(k) || vote * factor <= most * (1 + 1e-12)) return;
+      full.add(k);
+      over = true;
+    });
+    if (!over) return votes.map((vote, k) => (full.has(k) ? most : vote * factor));
   }
 }

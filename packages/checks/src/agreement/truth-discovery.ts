@@ -162,7 +162,10 @@ function readOptions(options: TruthOptions): Terms {
     `minimumSources: expected 2 to ${MAX_SOURCES}, got ${minimumSources}`,
   );
   demand(weightCap > 0 && weightCap <= 1, `weightCap: expected above 0 and at most 1, got ${weightCap}`);
-  demand(rivalShare > 0 && rivalShare <= 0.5, `rivalShare: expected above 0 and at most 0.5, got ${rivalShare}`);
+  demand(
+    rivalShare > 0 && rivalShare <= 0.5,
+    `rivalShare: expected above 0 and at most 0.5, got ${rivalShare}`,
+  );
   demand(madMultiple >= 1 && madMultiple <= 10, `madMultiple: expected 1 to 10, got ${madMultiple}`);
   return { minimumSources, weightCap, rivalShare, madMultiple };
 }
@@ -243,7 +246,9 @@ function revise(table: ClaimTable, beliefs: Beliefs, before: Recalled, terms: Te
     deviation: measured.deviation,
     errorRate: measured.errorRate,
     records: measured.records,
-    held: closeness.map((p, i) => (Math.max(p, sharedErrors[i]!) >= HELD ? Math.max(p, sharedErrors[i]!) : 0)),
+    held: closeness.map((p, i) =>
+      Math.max(p, sharedErrors[i]!) >= HELD ? Math.max(p, sharedErrors[i]!) : 0,
+    ),
     heldClose: closeness.map((p) => (p >= HELD ? p : 0)),
     closeness,
     sharedErrors,
@@ -295,7 +300,9 @@ function mostVoted({ values }: FactClaims, shares: readonly number[]): number {
   values.forEach((value, k) => {
     sums.set(value, (sums.get(value) ?? 0) + shares[k]!);
   });
-  const best = [...sums].reduce((a, b) => (b[1] > a[1] + 1e-12 || (b[1] > a[1] - 1e-12 && b[0] < a[0]) ? b : a));
+  const best = [...sums].reduce((a, b) =>
+    b[1] > a[1] + 1e-12 || (b[1] > a[1] - 1e-12 && b[0] < a[0]) ? b : a,
+  );
   return values.indexOf(best[0]);
 }
 
@@ -308,9 +315,10 @@ function independenceOf({ sources, values }: FactClaims, held: Float64Array): nu
   const n = Math.sqrt(held.length);
   return sources.map((a, i) => {
     let group = 1;
-    sources.forEach((b, j) => {
-      if (i !== j && Math.abs(values[i]! - values[j]!) <= 1) group += held[a * n + b]!;
-    });
+    for (let j = 0; j < sources.length; j++) {
+      const together = held[a * n + sources[j]!]!;
+      if (together > 0 && Math.abs(values[i]! - values[j]!) <= 1) group += together;
+    }
     return 1 / group;
   });
 }
@@ -351,7 +359,13 @@ function alarm(
   const { values, sources } = fact;
   const near = (at: number) => values.flatMap((value, k) => (Math.abs(value - at) <= 1 ? [k] : []));
   const candidate = (places: number[]) => ({
-    value: fact.exact[weightedMedian(fact.ascending, values.map((_, k) => (places.includes(k) ? 1 : 0))).low]!,
+    value:
+      fact.exact[
+        weightedMedian(
+          fact.ascending,
+          values.map((_, k) => (places.includes(k) ? 1 : 0)),
+        ).low
+      ]!,
     sources: places.map((k) => table.sources[sources[k]!]!),
   });
   const supporters = near(centre.truth);
@@ -503,7 +517,9 @@ function copies({ sources }: ClaimTable, { closeness, sharedErrors }: Beliefs): 
   }
   return found.sort(
     (a, b) =>
-      b.probability - a.probability || byText(a.sources[0], b.sources[0]) || byText(a.sources[1], b.sources[1]),
+      b.probability - a.probability ||
+      byText(a.sources[0], b.sources[0]) ||
+      byText(a.sources[1], b.sources[1]),
   );
 }
 
