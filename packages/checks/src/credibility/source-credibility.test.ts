@@ -92,7 +92,9 @@ test('whatever a coalition says of itself, none of its members gains', () => {
       (outcomes, copies, coalition, alsoEntitled) => {
         const resolvers = ['court', 'exchange', ...alsoEntitled];
         const agreement = coalition.flatMap((x) =>
-          coalition.filter((y) => x < y).map((y) => ({ sources: [x, y] as [string, string], probability: 0.9 })),
+          coalition
+            .filter((y) => x < y)
+            .map((y) => ({ sources: [x, y] as [string, string], probability: 0.9 })),
         );
         const isOwnWord = ({ source, resolver }: Outcome) =>
           coalition.includes(source) && coalition.includes(resolver);
@@ -107,7 +109,9 @@ test('whatever a coalition says of itself, none of its members gains', () => {
             ...alone,
             resolvers: resolvers.filter((resolver) => !partyOf(member, together.copies).has(resolver)),
           };
-          expect(credible(together, member, day(200))).toBeLessThanOrEqual(credible(without, member, day(200)));
+          expect(credible(together, member, day(200))).toBeLessThanOrEqual(
+            credible(without, member, day(200)),
+          );
         }
       },
     ),
@@ -142,12 +146,16 @@ test('copying the resolver that is about to convict does not help', () => {
 
 test('another wrong answer never raises, another right one never lowers', () => {
   fc.assert(
-    fc.property(fc.array(anyOutcome, { maxLength: 30 }), fc.integer({ min: 0, max: 200 }), (outcomes, when) => {
-      const before = credible(input(outcomes), 'a', day(200));
-      const one = (right: boolean) => outcome({ fact: 'new', right, resolvedAt: day(when) });
-      expect(credible(input([...outcomes, one(false)]), 'a', day(200))).toBeLessThanOrEqual(before);
-      expect(credible(input([...outcomes, one(true)]), 'a', day(200))).toBeGreaterThanOrEqual(before);
-    }),
+    fc.property(
+      fc.array(anyOutcome, { maxLength: 30 }),
+      fc.integer({ min: 0, max: 200 }),
+      (outcomes, when) => {
+        const before = credible(input(outcomes), 'a', day(200));
+        const one = (right: boolean) => outcome({ fact: 'new', right, resolvedAt: day(when) });
+        expect(credible(input([...outcomes, one(false)]), 'a', day(200))).toBeLessThanOrEqual(before);
+        expect(credible(input([...outcomes, one(true)]), 'a', day(200))).toBeGreaterThanOrEqual(before);
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -181,12 +189,16 @@ test('stake without a record is not credible, and all the stake in the world at 
 
 test('nothing that was settled later is looked at, and the order of the outcomes does not matter', () => {
   fc.assert(
-    fc.property(fc.array(anyOutcome, { maxLength: 30 }), fc.integer({ min: 0, max: 200 }), (outcomes, when) => {
-      const known = outcomes.filter(({ resolvedAt }) => resolvedAt <= day(when));
-      const expected = credibilityAt('a', day(when), input(known));
-      expect(credibilityAt('a', day(when), input(outcomes))).toEqual(expected);
-      expect(credibilityAt('a', day(when), input([...outcomes].reverse()))).toEqual(expected);
-    }),
+    fc.property(
+      fc.array(anyOutcome, { maxLength: 30 }),
+      fc.integer({ min: 0, max: 200 }),
+      (outcomes, when) => {
+        const known = outcomes.filter(({ resolvedAt }) => resolvedAt <= day(when));
+        const expected = credibilityAt('a', day(when), input(known));
+        expect(credibilityAt('a', day(when), input(outcomes))).toEqual(expected);
+        expect(credibilityAt('a', day(when), input([...outcomes].reverse()))).toEqual(expected);
+      },
+    ),
     { numRuns: 100 },
   );
 });
@@ -199,7 +211,9 @@ test('a fact counts once, as most of its resolvers have it; a tie is wrong', () 
   const by = (resolver: string, right: boolean) => outcome({ resolver, right });
   expect(facts([by('x', true), by('y', true), by('z', false)])).toEqual([1, 1]);
   expect(facts([by('x', true), by('y', false)])).toEqual([1, 0]);
-  expect(facts([by('x', true), by('x', true), by('x', true), by('y', false), by('z', false)])).toEqual([1, 0]);
+  expect(facts([by('x', true), by('x', true), by('x', true), by('y', false), by('z', false)])).toEqual([
+    1, 0,
+  ]);
 });
 
 test('input that makes no sense is refused with what was expected', () => {

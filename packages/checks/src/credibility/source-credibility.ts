@@ -106,8 +106,7 @@ export function credibilityHistory(
   const party = partyOf(source, input.copies);
   const entitled = new Set(input.resolvers);
   // Its own party may speak against a source: else a liar would copy the resolver that is about to convict it.
-  const counts = ({ resolver, right }: Outcome) =>
-    entitled.has(resolver) && !(right && party.has(resolver));
+  const counts = ({ resolver, right }: Outcome) => entitled.has(resolver) && !(right && party.has(resolver));
   const own = input.outcomes
     .filter((outcome) => outcome.source === source)
     .map((outcome) => ({ ...outcome, time: instantOf(outcome.resolvedAt, 'resolvedAt') }));
@@ -217,7 +216,8 @@ function requireTerms({ outcomes, copies, stakes, terms }: CredibilityInput): vo
 
 function instantOf(text: string, name: string): number {
   const time = Date.parse(text);
-  if (Number.isNaN(time)) invalid(`${name}: expected a time like 2024-01-31T00:00:00Z, got ${JSON.stringify(text)}`);
+  if (Number.isNaN(time))
+    invalid(`${name}: expected a time like 2024-01-31T00:00:00Z, got ${JSON.stringify(text)}`);
   return time;
 }
 
