@@ -9,7 +9,8 @@ export const STRATEGIES = [
   'alternating',
   'honest-then-lying',
 ] as const;
-export type Strategy = (typeof STRATEGIES)[number];
+/** `own-noise`: around the wrong value each member scatters like an honest source, so that nothing gives it away. */
+export type Strategy = (typeof STRATEGIES)[number] | 'own-noise';
 
 export interface Planted {
   claims: Claim[];
@@ -21,8 +22,7 @@ export interface Planted {
 }
 
 /**
- * Sources that measure the same facts with their own noise (a third to one tolerance... of different quality), some
- * of which coordinate. The truth moves as a random walk.
+ * Sources of different quality that measure the same facts, some of which coordinate. The truth moves as a random walk.
  */
 export function plant(terms: {
   sources: number;
@@ -64,7 +64,8 @@ export function plant(terms: {
     names.forEach((source, s) => {
       const rank = liars.indexOf(s);
       const honest = truth + deviation[s]! * normal(random);
-      const lie = truth + offset + (strategy === 'noisy-copies' ? noise * normal(random) : 0);
+      const scatter = strategy === 'noisy-copies' ? noise : strategy === 'own-noise' ? deviation[s]! : 0;
+      const lie = truth + offset + (scatter === 0 ? 0 : scatter * normal(random));
       const value = rank >= 0 && lies && rank % 3 !== resting ? lie : honest;
       claims.push({ fact, source, value: decimal(value), at });
     });
