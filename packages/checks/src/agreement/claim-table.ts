@@ -116,6 +116,14 @@ export function tabulate(claims: readonly Claim[], terms: ClaimTerms): ClaimTabl
     return { fact, time, fresh };
   });
   kept.sort((a, b) => a.time - b.time || byText(a.fact, b.fact));
+  const steps =
+    terms.kind === 'number'
+      ? stepsOf(
+          kept.map(({ fresh }) => fresh),
+          indexOf,
+          digits,
+        )
+      : [];
   refused.sort(
     (a, b) =>
       byText(a.claim.fact, b.claim.fact) ||
@@ -129,7 +137,7 @@ export function tabulate(claims: readonly Claim[], terms: ClaimTerms): ClaimTabl
       const exact = fresh.map(({ claim }) => claim.value);
       const places = fresh.map(({ claim }) => indexOf.get(claim.source)!);
       const scale =
-        terms.kind === 'number' ? numberScale(exact, tolerance!, places, digits) : categoryScale(exact);
+        terms.kind === 'number' ? numberScale(exact, tolerance!, places, steps) : categoryScale(exact);
       const ascending = exact.map((_, k) => k);
       ascending.sort((a, b) => scale.values[a]! - scale.values[b]! || a - b);
       return { fact, time, sources: places, exact, ascending, ...scale };
@@ -150,20 +158,49 @@ function newestOf(said: Timed[], refused: ClaimTable['refused']): Timed[] {
   return [];
 }
 
+/**
+ * In which steps each source states its values: the greatest common divisor of what it said, or its last decimal place
+ * while it said fewer than three different values.
+ */
+function stepsOf(
+  facts: readonly (readonly Timed[])[],
+  indexOf: ReadonlyMap<string, number>,
+  digits: readonly number[],
+): number[] {
+  const divisors = digits.map(() => 0n);
+  const different = digits.map(() => new Set<string>());
+  for (const { claim } of facts.flat()) {
+    const source = indexOf.get(claim.source)!;
+    if (different[source]!.size < 3) different[source]!.add(claim.value);
+    // Once it is 1 it stays: most sources are done after a few claims.
+    if (divisors[source] === 1n) continue;
+    divisors[source] = commonDivisor(divisors[source]!, toScaled(claim.value, digits[source]!));
+  }
+  return digits.map((places, source) => {
+    const known = different[source]!.size >= 3 && divisors[source]! > 0n;
+    return (known ? Number(divisors[source]) : 1) * 10 ** -places;
+  });
+}
+
+function commonDivisor(a: bigint, b: bigint): bigint {
+  let [x, y] = [a, b < 0n ? -b : b];
+  while (y > 0n) [x, y] = [y, x % y];
+  return x;
+}
+
 type Scale = Pick<FactClaims, 'values' | 'halfStep' | 'unit' | 'origin'>;
 
-function numberScale(exact: string[], tolerance: Tolerance, places: number[], digits: number[]): Scale {
+function numberScale(exact: string[], tolerance: Tolerance, places: number[], steps: number[]): Scale {
   const numbers = exact.map(Number);
   const sorted = [...numbers].sort((a, b) => a - b);
   const origin = middle(sorted);
-  const declared =
+  const unit =
     'absolute' in tolerance
       ? Number(tolerance.absolute)
       : // A relative tolerance around 0 is taken of the values' usual size.
         Number(tolerance.relative) *
         (Math.abs(origin) || middle(numbers.map(Math.abs).sort((a, b) => a - b)) || 1);
-  const step = Math.max(...places.map((source) => 10 ** -digits[source]!));
-  const unit = declared;
+  const step = Math.max(...places.map((source) => steps[source]!));
   return {
     values: numbers.map((value) => (value - origin) / unit),
     // A source whose values are all whole may just be coarse, and ties with it are then no wonder; but a step

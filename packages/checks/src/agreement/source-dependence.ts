@@ -23,13 +23,11 @@ export const PAIR_WIDTH = 2 * RATES + 1;
 /** A pair's values match when they differ by less than this share of the deviation that independent ones would have. */
 const CLOSE = 0.18;
 const CHANCE_OF_CLOSE = 2 * normalCdf(CLOSE) - 1;
-/** Pseudo-pairs that hold a fact's own rate of matches near {@link CHANCE_OF_CLOSE} while it has few sources. */
-const PRIOR_PAIRS = 3;
 /** Share of the sources, those that match with fewest, by which a contested fact is measured. */
 const LEAST_MATCHED = 0.1;
 /** With so large a share of the sources for one other value, a fact says nothing about shared errors. */
 const OPEN_SHARE = 1 / 3;
-/** How many wrong values are as likely as each other (n in the paper, which uses 100; fewer is more careful). */
+/** How many wrong values are as likely as each other (n in the paper; fewer is more careful). */
 const WRONG_VALUES = 10;
 /** Probability before any evidence that a source has some source that it copies. */
 const PRIOR_COPY = 0.01;
@@ -150,12 +148,9 @@ function chanceOfMatch(matches: number[], apart: number): number {
     const least = [...matches].sort((a, b) => a - b)[Math.max(1, Math.floor(LEAST_MATCHED * n))]!;
     return Math.max(CHANCE_OF_CLOSE, least / (n - 1));
   }
-  // Each pair's own match is left out.
+  // Where all match, this is 1 and nothing is learnt: with five sources a prior on it would make copies of a calm week.
   const pairs = matches.reduce((total, count) => total + count, 0) / 2;
-  return Math.max(
-    CHANCE_OF_CLOSE,
-    (pairs - 1 + PRIOR_PAIRS * CHANCE_OF_CLOSE) / ((n * (n - 1)) / 2 - 1 + PRIOR_PAIRS),
-  );
+  return Math.max(CHANCE_OF_CLOSE, pairs / ((n * (n - 1)) / 2));
 }
 
 function weighSharedErrors(

@@ -17,7 +17,7 @@ export interface SourceRecord {
 
 /** A record of so many claims counts half against as many new ones. */
 const HALF_LIFE = 500;
-/** CATD, section 3.2: the upper bound of a 95 % interval. */
+/** CATD: the upper bound of a 95 % interval of the variance. */
 const ALPHA = 0.05;
 /** Pseudo-claims with the usual deviation that hold the record of a source with few. */
 const PRIOR_CLAIMS = 4;

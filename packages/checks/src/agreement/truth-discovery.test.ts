@@ -7,7 +7,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Claim, MAX_SOURCES } from './claim-table.ts';
-import { decimal, median, plant, STRATEGIES, type Strategy } from './planted-colluders.fixture.ts';
+import {
+  decimal,
+  generator,
+  median,
+  normal,
+  plant,
+  STRATEGIES,
+  type Strategy,
+} from './planted-colluders.fixture.ts';
 import { capped, measureSources, sourceWeights } from './source-weights.ts';
 import { discoverTruth, type Truths } from './truth-discovery.ts';
 import { weightedMedian } from './weighted-median.ts';
@@ -141,15 +149,23 @@ function score(colluding: number, strategy: Strategy, seeds: number[], facts = 1
   return total;
 }
 
-test.each(STRATEGIES)('%s: at 10 to 45 %% colluders the error is below the plain median’s', (strategy) => {
-  for (const level of LEVELS) {
-    const { ours, medians, known, wrong } = score(level, strategy, [11, 12], 100);
-    expect(ours / known, `${level}`).toBeLessThan(medians / known);
-    expect(wrong).toBe(0);
-    // Not by keeping silent.
-    expect(known).toBeGreaterThan(190);
-  }
-});
+test.each(STRATEGIES)(
+  '%s: with 10, 15 … 45 of 100 colluding the error is below the plain median’s',
+  (strategy) => {
+    for (const level of LEVELS) {
+      const { ours, medians, known, wrong } = score(
+        level,
+        strategy,
+        process.env.ASSAY_LONG ? [11, 12, 13, 14] : [12],
+        120,
+      );
+      expect(ours / known, `${level}`).toBeLessThan(medians / known);
+      expect(wrong).toBe(0);
+      // Not by keeping silent.
+      expect(known).toBeGreaterThan(116);
+    }
+  },
+);
 
 test('for any seed, from a quarter of colluders on', () => {
   fc.assert(
@@ -163,7 +179,7 @@ test('for any seed, from a quarter of colluders on', () => {
         expect(wrong).toBe(0);
       },
     ),
-    { numRuns: process.env.ASSAY_LONG ? 200 : 8 },
+    { numRuns: process.env.ASSAY_LONG ? 200 : 6 },
   );
 });
 
@@ -171,7 +187,7 @@ test.each(['same-value', 'noisy-copies', 'honest-then-lying'] as const)(
   '%s: above one half there is an alert and no figure where they lie',
   (strategy) => {
     for (const level of [0.55, 0.65, 0.75]) {
-      const { contested, contestedAlerts, wrong } = score(level, strategy, [21, 22], 100);
+      const { contested, contestedAlerts, wrong } = score(level, strategy, [21], 120);
       expect(contestedAlerts / contested, `${level}`).toBeGreaterThan(0.98);
       expect(wrong / contested).toBeLessThan(0.01);
     }
@@ -181,7 +197,7 @@ test.each(['same-value', 'noisy-copies', 'honest-then-lying'] as const)(
 test.each(['alternating', 'small-bias'] as const)(
   '%s: above one half no figure is off by more than the tolerance',
   (strategy) => {
-    for (const level of [0.55, 0.65, 0.75]) expect(score(level, strategy, [31, 32], 100).wrong).toBe(0);
+    for (const level of [0.55, 0.65, 0.75]) expect(score(level, strategy, [31], 120).wrong).toBe(0);
   },
 );
 
@@ -203,14 +219,36 @@ test('honest sources are hardly ever held to be copies, and alarm nobody', () =>
   expect(pairs).toBeLessThanOrEqual(1);
 });
 
-test('on calm days everybody is close to everybody, and nobody is a copy for that', () => {
-  const planted = plant({ sources: 12, facts: 200, colluding: 0, strategy: 'same-value', seed: 5 });
-  const calm = planted.claims.map((claim, i) => {
-    const { truth } = planted.truths[Math.floor(i / 12)]!;
-    const factor = Math.floor(i / 12 / 20) % 2 === 0 ? 0.1 : 1;
-    return { ...claim, value: decimal(truth + factor * (Number(claim.value) - truth)) };
-  });
-  expect(discoverTruth(calm, { kind: 'number', tolerance: { absolute: '3' } }).copies).toEqual([]);
+const NOISES: Record<string, (random: () => number, fact: number) => number> = {
+  'heavy tails': (random) =>
+    normal(random) / Math.sqrt((normal(random) ** 2 + normal(random) ** 2) / 2 + 0.1),
+  'calm and wild days': (random, fact) => normal(random) * (Math.floor(fact / 25) % 2 === 0 ? 1 : 0.1),
+  'a long calm': (random, fact) => normal(random) * (fact < 75 ? 1 : 0.05),
+  'gross errors': (random) => normal(random) * (random() < 0.1 ? 20 : 1),
+  'rounded to halves': (random) => normal(random),
+};
+
+test.each(Object.keys(NOISES))('honest sources are no copies for %s', (name) => {
+  for (const sources of [5, 12]) {
+    const random = generator(sources);
+    const quality = Array.from({ length: sources }, () => 0.3 + 0.7 * random());
+    const claims: Claim[] = [];
+    for (let f = 0; f < 150; f++) {
+      const truth = 1000 + 20 * normal(random);
+      quality.forEach((deviation, s) => {
+        const value = truth + deviation * NOISES[name]!(random, f);
+        claims.push({
+          fact: `f${String(f).padStart(3, '0')}`,
+          source: `s${s}`,
+          value: decimal(name === 'rounded to halves' ? Math.round(2 * value) / 2 : value),
+          at: new Date(Date.UTC(2024, 0, 1) + f * 60_000).toISOString(),
+        });
+      });
+    }
+    const found = discoverTruth(claims, { kind: 'number', tolerance: { absolute: '3' } });
+    expect(found.copies).toEqual([]);
+    expect(found.facts.filter(({ value }) => value === null).length).toBeLessThan(8);
+  }
 });
 
 test('sources that all report the same exact number are no copies for that', () => {

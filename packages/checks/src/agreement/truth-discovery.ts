@@ -308,7 +308,7 @@ function mostVoted({ values }: FactClaims, shares: readonly number[]): number {
 
 /**
  * What each claim is worth as an opinion of its own: one over the number of claims that say the same and are held to
- * be copies, so that a group of k copies has one vote together. (The paper's section 4.2 orders the sources and
+ * be copies, so that a group of k copies has one vote together. (The paper orders the sources and
  * discounts the later ones; sharing equally needs no order.)
  */
 function independenceOf({ sources, values }: FactClaims, held: Float64Array): number[] {
