@@ -106,7 +106,13 @@ export function conformityOf(counts: readonly number[], digits: 1 | 2): Conformi
     p: chiSquareTail(chiSquare, places.length - 1),
     mad,
     verdict:
-      mad <= close ? 'close' : mad <= acceptable ? 'acceptable' : mad <= marginal ? 'marginal' : 'nonconforming',
+      mad <= close
+        ? 'close'
+        : mad <= acceptable
+          ? 'acceptable'
+          : mad <= marginal
+            ? 'marginal'
+            : 'nonconforming',
   };
 }
 
@@ -218,11 +224,13 @@ function digitTable(counts: readonly number[], total: number): Exhibit {
     kind: 'table',
     title: 'Share of each leading digit, and what Benford expects',
     columns: ['digits', 'seen', 'share', 'expected'],
-    rows: counts.slice(from).map((n, i) => [
-      String(from + i),
-      decimalOf(n),
-      decimalOf(n / total),
-      decimalOf(Math.log10(1 + 1 / (from + i))),
-    ]),
+    rows: counts
+      .slice(from)
+      .map((n, i) => [
+        String(from + i),
+        decimalOf(n),
+        decimalOf(n / total),
+        decimalOf(Math.log10(1 + 1 / (from + i))),
+      ]),
   };
 }

@@ -267,7 +267,9 @@ function leafOfBins(tree: Tree, binned: readonly BinnedColumn[], row: number): n
     const { bins, edges } = binned[tree.feature[node]!]!;
     const bin = bins[row]!;
     const goesLeft =
-      bin > edges.length ? tree.missingLeft[node] === 1 : bin < edges.length && edges[bin]! <= tree.threshold[node]!;
+      bin > edges.length
+        ? tree.missingLeft[node] === 1
+        : bin < edges.length && edges[bin]! <= tree.threshold[node]!;
     node = goesLeft ? tree.left[node]! : tree.right[node]!;
   }
   return node;
@@ -336,8 +338,7 @@ function bestSplit(
 }
 
 function partition(rows: Int32Array, { bins, edges }: BinnedColumn, split: Split): [Int32Array, Int32Array] {
-  const goesLeft = (row: number) =>
-    bins[row]! > edges.length ? split.missingLeft : bins[row]! <= split.bin;
+  const goesLeft = (row: number) => (bins[row]! > edges.length ? split.missingLeft : bins[row]! <= split.bin);
   return [rows.filter(goesLeft), rows.filter((row) => !goesLeft(row))];
 }
 

@@ -1,6 +1,15 @@
 import { isDecimal, type Row } from '@assay/core';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
-import { cell, positiveCell, rangesOf, timeCell, Unreadable, UnreadableRows, unreadable, withoutRows } from './cells.ts';
+import {
+  cell,
+  positiveCell,
+  rangesOf,
+  timeCell,
+  Unreadable,
+  UnreadableRows,
+  unreadable,
+  withoutRows,
+} from './cells.ts';
 import { decimalOf, soundness } from './p-value.ts';
 import { TermsReader } from './terms.ts';
 

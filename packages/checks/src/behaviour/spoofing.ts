@@ -1,6 +1,15 @@
 import type { Row } from '@assay/core';
 import type { Detector, DetectorFinding } from '../detector.ts';
-import { cell, nameCell, positiveCell, rangesOf, timeCell, Unreadable, UnreadableRows, withoutRows } from './cells.ts';
+import {
+  cell,
+  nameCell,
+  positiveCell,
+  rangesOf,
+  timeCell,
+  Unreadable,
+  UnreadableRows,
+  withoutRows,
+} from './cells.ts';
 import { decimalOf, poissonTail, sayP, soundness } from './p-value.ts';
 import { TermsReader } from './terms.ts';
 
@@ -58,8 +67,8 @@ interface Trader {
   /** Fills by side. */
   fills: { buy: number; sell: number };
   lastFill: { buy: Fill | null; sell: Fill | null };
-  /** Groups of cancellations that chance could have put after a fill, and how many it would. */
-  expected: number;
+  /** Bursts of cancellations, by side: each is one occasion for chance to put it after a fill. */
+  bursts: { buy: number; sell: number };
   lastCancel: { buy: number; sell: number };
   large: Episode[];
   layers: Episode[];
@@ -77,6 +86,8 @@ interface Pending {
   side: Side;
   fill: Fill;
   orders: { price: number; size: number; near: boolean; large: boolean; row: number; batch: string }[];
+  /** From the fill to the last cancellation. */
+  delayMs: number;
   /** Size placed again on the same side. */
   replaced: number;
   until: number;
@@ -85,6 +96,7 @@ interface Pending {
 interface Episode {
   time: string;
   side: Side;
+  delayMs: number;
   fillSize: number;
   orders: number;
   size: number;
@@ -103,7 +115,7 @@ interface Episode {
  * the fill; `spoofing_layering` for `minLevels` prices whose sizes together are as large.
  *
  * Episodes alone prove nothing, so they are counted against chance: how often the account's cancellations would
- * follow its own fills that closely if both came at their own pace (Poisson, Bonferroni over the accounts). Without
+ * follow its own fills as soon as they did if both came at their own pace (Poisson, Bonferroni over the accounts). Without
  * accounts all orders count as one account's, which finds only what the whole market shows.
  *
  * Memory: `maxOrders` open orders, 10,000 accounts, 500 sizes; the oldest are forgotten, and the reason says so.
@@ -191,7 +203,8 @@ function readEvent(row: Row, { columns }: SpoofingTerms, memory: SpoofingMemory)
   const type = cell(row, columns.type);
   if (type === 'cancel' || type === 'fill') {
     const account = memory.orders.get(order)?.account;
-    if (account === undefined) return new Unreadable(`${columns.order}: a ${type} of an order that is not open`);
+    if (account === undefined)
+      return new Unreadable(`${columns.order}: a ${type} of an order that is not open`);
     if (type === 'cancel') return { type, time, order, account };
     const size = positiveCell(row, columns.size);
     return size instanceof Unreadable ? size : { type, time, order, account, size };
@@ -243,7 +256,11 @@ function place(
 
 const SIZES = 500;
 
-function fill({ time, order, size }: Extract<Event, { type: 'fill' }>, trader: Trader, memory: SpoofingMemory): void {
+function fill(
+  { time, order, size }: Extract<Event, { type: 'fill' }>,
+  trader: Trader,
+  memory: SpoofingMemory,
+): void {
   const open = memory.orders.get(order)!;
   const taken = Math.min(size, open.size - open.filled);
   open.filled += taken;
@@ -266,21 +283,26 @@ function cancel(
   addToBook(memory, open, -(open.size - open.filled));
   if (open.filled > open.size / 20) return;
   const other = open.side === 'buy' ? 'sell' : 'buy';
-  if (time - trader.lastCancel[open.side] > terms.withinMs) {
-    const seconds = Math.max(time - trader.since, terms.withinMs);
-    trader.expected += 1 - Math.exp((-trader.fills[other] * terms.withinMs) / seconds);
-  }
+  if (time - trader.lastCancel[open.side] > terms.withinMs) trader.bursts[open.side] += 1;
   trader.lastCancel[open.side] = time;
   const last = trader.lastFill[other];
   if (last === null || last.time < open.time || time - last.time > terms.withinMs) return;
   let pending = trader.pending.find(({ side, fill }) => side === open.side && fill.time === last.time);
   if (pending === undefined) {
     if (trader.pending.length >= MAX_PENDING) trader.pending.shift();
-    pending = { side: open.side, fill: last, orders: [], replaced: 0, until: last.time + 2 * terms.withinMs };
+    pending = {
+      side: open.side,
+      fill: last,
+      orders: [],
+      delayMs: 0,
+      replaced: 0,
+      until: last.time + 2 * terms.withinMs,
+    };
     trader.pending.push(pending);
   }
   if (pending.orders.length >= MAX_LAYERS) return;
   const large = open.size >= terms.largeFactor * Math.max(memory.median, last.size);
+  pending.delayMs = time - last.time;
   pending.orders.push({ price: open.price, size: open.size, near: open.near, large, row, batch });
 }
 
@@ -294,7 +316,7 @@ function settle(trader: Trader, now: number, terms: SpoofingTerms): boolean {
   let found = false;
   trader.pending = trader.pending.filter((pending) => {
     if (now < pending.until) return true;
-    const { orders, side, fill, replaced } = pending;
+    const { orders, side, fill, replaced, delayMs } = pending;
     const size = orders.reduce((sum, order) => sum + order.size, 0);
     if (replaced >= size / 2) return false;
     const prices = new Set(orders.map(({ price }) => price));
@@ -302,6 +324,7 @@ function settle(trader: Trader, now: number, terms: SpoofingTerms): boolean {
     const episode: Episode = {
       time: new Date(fill.time).toISOString(),
       side,
+      delayMs,
       fillSize: fill.size,
       orders: orders.length,
       size,
@@ -331,7 +354,7 @@ function traderOf(account: string, time: number, terms: SpoofingTerms, memory: S
     last: time,
     fills: { buy: 0, sell: 0 },
     lastFill: { buy: null, sell: null },
-    expected: 0,
+    bursts: { buy: 0, sell: 0 },
     lastCancel: { buy: Number.NEGATIVE_INFINITY, sell: Number.NEGATIVE_INFINITY },
     large: [],
     layers: [],
@@ -349,7 +372,7 @@ function traderOf(account: string, time: number, terms: SpoofingTerms, memory: S
     trader.since += terms.windowMs;
     trader.since = Math.max(trader.since, time - terms.windowMs);
     trader.fills = { buy: trader.fills.buy / 2, sell: trader.fills.sell / 2 };
-    trader.expected /= 2;
+    trader.bursts = { buy: trader.bursts.buy / 2, sell: trader.bursts.sell / 2 };
     trader.largeCount /= 2;
     trader.layerCount /= 2;
   }
@@ -366,7 +389,9 @@ function judge(
   const names = [...touched].filter((name) => memory.traders.has(name));
   const scope =
     `${rowCount} events, ${memory.traders.size} accounts` +
-    (memory.forgotten > 0 ? `; ${memory.forgotten} old open orders were forgotten, beyond ${terms.maxOrders}` : '');
+    (memory.forgotten > 0
+      ? `; ${memory.forgotten} old open orders were forgotten, beyond ${terms.maxOrders}`
+      : '');
   const kinds = [
     {
       check: 'spoofing_large_order',
@@ -385,8 +410,11 @@ function judge(
     const ranked = names
       .map((name) => {
         const trader = memory.traders.get(name)!;
-        const p = poissonTail(Math.floor(count(trader)), trader.expected) * memory.traders.size;
-        return { name, trader, p: Math.min(1, p) };
+        const expected = expectedOf(trader, episodes(trader));
+        // The longest delay was chosen among the episodes, hence their number as a factor.
+        const tries = memory.traders.size * Math.max(1, count(trader));
+        const p = Math.min(1, poissonTail(Math.floor(count(trader)), expected) * tries);
+        return { name, trader, expected, p };
       })
       .sort((a, b) => a.p - b.p);
     const guilty = ranked.filter(
@@ -404,7 +432,7 @@ function judge(
       reason:
         `${worst.name === '' ? 'The market' : worst.name.slice(0, 60)} showed ${what}, traded on the other side and ` +
         `took it away unfilled within ${terms.withinMs / 1000} s, ${Math.floor(count(worst.trader))} times; ` +
-        `${worst.trader.expected.toFixed(2)} would be chance, p ${sayP(worst.p)}. Read: ${scope}.`,
+        `${decimalOf(worst.expected)} would be chance, p ${sayP(worst.p)}. Read: ${scope}.`,
       rows: rangesOf(
         guilty.flatMap(({ trader }) =>
           episodes(trader).flatMap((episode) => (episode.batch === batch ? episode.rows : [])),
@@ -428,6 +456,15 @@ function judge(
       ],
     };
   });
+}
+
+/** Bursts of cancellations that chance would put as soon after a fill as the slowest episode came. */
+function expectedOf({ since, last, fills, bursts }: Trader, episodes: readonly Episode[]): number {
+  if (episodes.length === 0) return 0;
+  const delayMs = Math.max(1, ...episodes.map((episode) => episode.delayMs));
+  const observedMs = Math.max(last - since, delayMs);
+  const chance = (count: number) => 1 - Math.exp((-count * delayMs) / observedMs);
+  return bursts.buy * chance(fills.sell) + bursts.sell * chance(fills.buy);
 }
 
 function addToBook(memory: SpoofingMemory, { side, price }: OpenOrder, size: number): void {

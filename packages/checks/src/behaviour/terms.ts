@@ -42,7 +42,8 @@ export class TermsReader {
   /** A decimal string (or a YAML number) between two bounds. */
   number(name: string, otherwise: number, least: number, most: number): number {
     const value = this.take(name) ?? otherwise;
-    const number = typeof value === 'string' && /^-?\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) : value;
+    const number =
+      typeof value === 'string' && /^-?\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) : value;
     if (typeof number !== 'number' || !(number >= least && number <= most)) {
       throw invalid(`${this.path}.${name}`, `a number from ${least} to ${most}`, value);
     }

@@ -297,7 +297,8 @@ function followEqualSizes(
         const next = trades[i]!;
         if (Math.abs(next.size - size) > margin * size) continue;
         if (next.buyer === seller) found(path);
-        else if (path.length < maxAccounts && !path.includes(next.buyer)) walk(next.buyer, [...path, next.buyer]);
+        else if (path.length < maxAccounts && !path.includes(next.buyer))
+          walk(next.buyer, [...path, next.buyer]);
       }
     };
     walk(buyer, [seller, buyer]);

@@ -1,6 +1,12 @@
 import { AssayError } from '@assay/core';
 import protobuf from 'protobufjs';
-import { assertTreeEnsemble, MAX_NODES_PER_TREE, MAX_TREES, type Tree, type TreeEnsemble } from './tree-ensemble.ts';
+import {
+  assertTreeEnsemble,
+  MAX_NODES_PER_TREE,
+  MAX_TREES,
+  type Tree,
+  type TreeEnsemble,
+} from './tree-ensemble.ts';
 
 /** A tree ensemble with what its file says of it: names of features, ranges, figures. */
 export interface OnnxTreeModel {
@@ -32,20 +38,59 @@ export function encodeTreeOnnx({ ensemble, metadata }: OnnxTreeModel): Uint8Arra
     nodes.map(({ tree, node, isLeaf }) => (isLeaf ? atLeaf : read(tree, node)));
   const attribute = [
     floats('base_values', [ensemble.base]),
-    ints('nodes_treeids', nodes.map(({ t }) => t)),
-    ints('nodes_nodeids', nodes.map(({ node }) => node)),
-    ints('nodes_featureids', inner((tree, node) => tree.feature[node]!, 0)),
-    floats('nodes_values', inner((tree, node) => tree.threshold[node]!, 0)),
-    floats('nodes_hitrates', nodes.map(({ tree, node }) => tree.cover[node]!)),
-    strings('nodes_modes', inner<string>(() => 'BRANCH_LEQ', 'LEAF')),
-    ints('nodes_truenodeids', inner((tree, node) => tree.left[node]!, 0)),
-    ints('nodes_falsenodeids', inner((tree, node) => tree.right[node]!, 0)),
-    ints('nodes_missing_value_tracks_true', inner((tree, node) => tree.missingLeft[node]!, 0)),
-    ints('class_treeids', leaves.map(({ t }) => t)),
-    ints('class_nodeids', leaves.map(({ node }) => node)),
+    ints(
+      'nodes_treeids',
+      nodes.map(({ t }) => t),
+    ),
+    ints(
+      'nodes_nodeids',
+      nodes.map(({ node }) => node),
+    ),
+    ints(
+      'nodes_featureids',
+      inner((tree, node) => tree.feature[node]!, 0),
+    ),
+    floats(
+      'nodes_values',
+      inner((tree, node) => tree.threshold[node]!, 0),
+    ),
+    floats(
+      'nodes_hitrates',
+      nodes.map(({ tree, node }) => tree.cover[node]!),
+    ),
+    strings(
+      'nodes_modes',
+      inner<string>(() => 'BRANCH_LEQ', 'LEAF'),
+    ),
+    ints(
+      'nodes_truenodeids',
+      inner((tree, node) => tree.left[node]!, 0),
+    ),
+    ints(
+      'nodes_falsenodeids',
+      inner((tree, node) => tree.right[node]!, 0),
+    ),
+    ints(
+      'nodes_missing_value_tracks_true',
+      inner((tree, node) => tree.missingLeft[node]!, 0),
+    ),
+    ints(
+      'class_treeids',
+      leaves.map(({ t }) => t),
+    ),
+    ints(
+      'class_nodeids',
+      leaves.map(({ node }) => node),
+    ),
     // One class only: the runtime makes the second from it, as it does for other boosted binary models.
-    ints('class_ids', leaves.map(() => 0)),
-    floats('class_weights', leaves.map(({ tree, node }) => tree.value[node]!)),
+    ints(
+      'class_ids',
+      leaves.map(() => 0),
+    ),
+    floats(
+      'class_weights',
+      leaves.map(({ tree, node }) => tree.value[node]!),
+    ),
     ints('classlabels_int64s', [0, 1]),
     { name: 'post_transform', type: ATTRIBUTE.string, s: utf8('LOGISTIC') },
   ];
@@ -84,7 +129,8 @@ export function encodeTreeOnnx({ ensemble, metadata }: OnnxTreeModel): Uint8Arra
  * @throws ARGUMENT_INVALID with what was expected and what was there.
  */
 export function decodeTreeOnnx(bytes: Uint8Array): OnnxTreeModel {
-  if (bytes.length > MAX_MODEL_BYTES) refuse(`expected at most ${MAX_MODEL_BYTES} bytes, got ${bytes.length}`);
+  if (bytes.length > MAX_MODEL_BYTES)
+    refuse(`expected at most ${MAX_MODEL_BYTES} bytes, got ${bytes.length}`);
   const { graph, metadataProps } = parse(bytes);
   const node = graph?.node[0];
   if (graph?.node.length !== 1 || node?.opType !== OPERATOR || node.domain !== ML_DOMAIN) {
@@ -236,7 +282,8 @@ function treesFrom(read: ReadonlyMap<string, Attribute>): Tree[] {
       refuse(`expected tree ${trees.length}, got tree ${treeIds[start]}`);
     }
     for (let i = start; i < end; i++) {
-      if (nodeIds[i] !== i - start) refuse(`expected node ${i - start} of tree ${trees.length}, got ${nodeIds[i]}`);
+      if (nodeIds[i] !== i - start)
+        refuse(`expected node ${i - start} of tree ${trees.length}, got ${nodeIds[i]}`);
       if (modes[i] !== 'LEAF' && modes[i] !== 'BRANCH_LEQ') {
         refuse(`expected the modes BRANCH_LEQ and LEAF, got ${modes[i]?.slice(0, 40)}`);
       }

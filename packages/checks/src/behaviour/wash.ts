@@ -1,7 +1,16 @@
 import { isDecimal, type Row } from '@assay/core';
 import type { Detector, DetectorFinding, Exhibit, Specimen } from '../detector.ts';
 import { conformityOf } from './benford.ts';
-import { cell, nameCell, positiveCell, rangesOf, timeCell, Unreadable, UnreadableRows, withoutRows } from './cells.ts';
+import {
+  cell,
+  nameCell,
+  positiveCell,
+  rangesOf,
+  timeCell,
+  Unreadable,
+  UnreadableRows,
+  withoutRows,
+} from './cells.ts';
 import { decimalOf, poissonTail, sayP, soundness } from './p-value.ts';
 import { TermsReader } from './terms.ts';
 import { findIdleVolume, findTradeCycles, type Trade } from './trade-cycles.ts';
@@ -176,11 +185,7 @@ function judgeNamed(
     buyer: ownerOf(trade.buyer),
   }));
   const report: Reporter = { terms, window: kept.window, rowOf, newFrom, digest, dropped: kept.dropped };
-  return [
-    selfTrades(named, ownerOf),
-    cycles(byOwner, report),
-    idleVolume(byOwner, report),
-  ];
+  return [selfTrades(named, ownerOf), cycles(byOwner, report), idleVolume(byOwner, report)];
 }
 
 interface Reporter {
@@ -223,7 +228,12 @@ function selfTrades(
       `both sides; the first is ${nameOf(own[0]!.trade)}.`,
     rows: rangesOf(own.map(({ row }) => row)),
     score: decimalOf(1 - shareOfVolume),
-    exhibits: [tradeTable('Trades with one owner on both sides', own.map(({ trade }) => trade))],
+    exhibits: [
+      tradeTable(
+        'Trades with one owner on both sides',
+        own.map(({ trade }) => trade),
+      ),
+    ],
   };
 }
 
