@@ -12,7 +12,8 @@ export class Unreadable {
 
 /** Reads the cells of rows that may hold anything; what cannot be used is an {@link Unreadable}, never an exception. */
 export function cell(row: Row, column: string): unknown {
-  return Object.hasOwn(row, column) ? (row as Record<string, unknown>)[column] : undefined;
+  const isObject = typeof row === 'object' && row !== null;
+  return isObject && Object.hasOwn(row, column) ? (row as Record<string, unknown>)[column] : undefined;
 }
 
 /** Milliseconds since 1970 of `2023-03-10T00:00:00Z`, with up to nine fraction digits. */

@@ -55,10 +55,10 @@ export function bestThreshold(probabilities: readonly number[], labels: readonly
   let truePositives = 0;
   for (const [i, { p, label }] of order.entries()) {
     truePositives += label;
-    const next = order[i + 1]?.p ?? 0;
+    const next = order[i + 1]?.p;
     if (next === p) continue;
     const f1 = (2 * truePositives) / (i + 1 + positives);
-    if (f1 > best.f1) best = { f1, threshold: (p + next) / 2 };
+    if (f1 > best.f1) best = { f1, threshold: (p + (next ?? 0)) / 2 };
   }
   return best.threshold;
 }

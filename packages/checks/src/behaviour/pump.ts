@@ -294,7 +294,7 @@ function suspicion(column: string, seen: Seen): DetectorFinding {
     status: 'fail',
     reason: `A pump is suspected: ${first.why}.`,
     rows,
-    score: soundness(Math.min(...seen.suspected.map(({ p }) => p))),
+    score: soundness(leastP(seen.suspected)),
     exhibits: [chart('Price while a pump is suspected', seen, seen.suspected)],
   };
 }
@@ -310,7 +310,7 @@ function outcome(column: string, terms: PumpTerms, { open }: PumpMemory, seen: S
       reason: `Pump and dump: ${first.why}.`,
       rows: rangesOf(seen.collapsed.map(({ row }) => row)),
       // Whoever saw the rise alone could doubt; the collapse squares the doubt.
-      score: soundness(Math.min(...seen.collapsed.map(({ p }) => p)) ** 2),
+      score: soundness(leastP(seen.collapsed) ** 2),
       exhibits: [chart('Rise and collapse', seen, [...seen.suspected, ...seen.collapsed])],
     };
   }
@@ -336,6 +336,10 @@ function chart(title: string, { points }: Seen, marked: readonly { row: number }
     points: shown.map(({ time, close }) => ({ time, value: close })),
     marked: rangesOf(marked.flatMap(({ row }) => places.get(row) ?? [])),
   };
+}
+
+function leastP(marked: readonly { p: number }[]): number {
+  return marked.reduce((least, { p }) => Math.min(least, p), 1);
 }
 
 const MAX_POINTS = 2_000;

@@ -129,6 +129,8 @@ class Market {
   readonly buys = new Map<string, number[]>();
   private readonly accounts = new Set<string>();
   private readonly sortedSizes: Float64Array;
+  /** Trades between different accounts. */
+  private total = 0;
 
   constructor(trades: readonly Trade[]) {
     this.trades = trades;
@@ -137,6 +139,7 @@ class Market {
       push(this.sells, seller, i);
       push(this.buys, buyer, i);
       this.accounts.add(seller).add(buyer);
+      this.total += 1;
     }
     this.sortedSizes = Float64Array.from(trades, ({ size }) => size).sort();
   }
@@ -157,15 +160,18 @@ class Market {
    * are within the margin of each other, the chance of that joins in; looking twice doubles p.
    */
   chance(accounts: readonly string[], inside: readonly number[], margin: number): number {
-    const total = [...this.sells.values()].reduce((sum, { length }) => sum + length, 0);
+    const { total } = this;
     const count = (of: Map<string, number[]>) =>
       accounts.reduce((sum, account) => sum + (of.get(account)?.length ?? 0), 0);
     const orders = new Set(inside.map((i) => this.orderOf(i))).size;
     const mean = (count(this.sells) * count(this.buys)) / total;
     const groups = Math.exp(logChoose(this.accounts.size, accounts.length));
     const byCount = poissonTail(orders, mean) * groups;
-    const sizes = inside.map((i) => this.trades[i]!.size);
-    const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+    let [least, most] = [Number.POSITIVE_INFINITY, 0];
+    for (const i of inside) {
+      least = Math.min(least, this.trades[i]!.size);
+      most = Math.max(most, this.trades[i]!.size);
+    }
     if (most > least * (1 + margin)) return Math.min(1, byCount);
     const alike = (this.countSizes(least, most) - inside.length + 1) / (total + 1);
     const bySize = byCount * Math.min(1, alike) ** (orders - 1);
@@ -288,7 +294,9 @@ function followEqualSizes(
     if (seller === buyer) continue;
     let left = Math.min(MAX_STEPS_PER_TRADE, MAX_STEPS - steps);
     const walk = (at: string, path: string[]) => {
-      for (const i of (sells.get(at) ?? []).toReversed()) {
+      const own = sells.get(at) ?? [];
+      for (let place = own.length - 1; place >= 0; place--) {
+        const i = own[place]!;
         if (i >= last) continue;
         if (left-- <= 0) {
           complete = false;

@@ -28,8 +28,9 @@ export const MAX_MODEL_BYTES = 8 * 1024 * 1024;
  * @example
  * const bytes = encodeTreeOnnx({ ensemble, metadata: { features: '["age","amount"]' } });
  */
-export function encodeTreeOnnx({ ensemble, metadata }: OnnxTreeModel): Uint8Array {
-  assertTreeEnsemble(ensemble);
+export function encodeTreeOnnx({ ensemble: given, metadata }: OnnxTreeModel): Uint8Array {
+  assertTreeEnsemble(given);
+  const ensemble = withNegativeLeaf(given);
   const nodes = ensemble.trees.flatMap((tree, t) =>
     [...tree.feature.keys()].map((node) => ({ tree, t, node, isLeaf: tree.feature[node]! < 0 })),
   );
@@ -226,6 +227,21 @@ interface ParsedModel {
     input: { type?: { tensorType?: { shape?: { dim: { dimValue?: number }[] } } } }[];
   };
   metadataProps: { key: string; value: string }[];
+}
+
+/**
+ * onnxruntime takes scores without a negative weight for probabilities and puts the label's border at 0.5 instead of
+ * 0. So the first tree is lowered and the base raised by as much, which leaves every margin where it was.
+ */
+function withNegativeLeaf(ensemble: TreeEnsemble): TreeEnsemble {
+  const [first, ...others] = ensemble.trees;
+  if (first === undefined || ensemble.trees.some(({ value }) => value.some((v) => v < 0))) return ensemble;
+  const lower = (value: number, node: number) => (first.feature[node]! < 0 ? value - 1 : 0);
+  return {
+    ...ensemble,
+    base: Math.fround(ensemble.base + 1),
+    trees: [{ ...first, value: first.value.map(lower) }, ...others],
+  };
 }
 
 const utf8 = (text: string) => new TextEncoder().encode(text);

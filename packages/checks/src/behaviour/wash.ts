@@ -47,7 +47,7 @@ interface RememberedTrade extends Trade {
 
 /** What is remembered of the sizes of trades without accounts. */
 interface SizeCounts {
-  /** By first digit. */
+  /** Of sizes that are not round, by first digit: people round to 1, 2 and 5 more often than Benford has it. */
   digits: number[];
   count: number;
   round: number;
@@ -65,8 +65,9 @@ interface SizeCounts {
  * - `wash_no_position`: an account trades much with few partners and keeps its position (see {@link findIdleVolume}).
  * - `wash_size_pattern`, for trades without accounts, after Cong, Li, Tang and Yang, "Crypto Wash Trading"
  *   (Management Science 2023): first digits against Benford's law, and whether sizes cluster at round numbers as
- *   people's do. The power law of their third test is left out, because Aloosh and Li, "Direct Evidence of Bitcoin
- *   Wash Trading" (Management Science 2024), found it to point the wrong way in the one market whose truth is known.
+ *   people's do. Round sizes do not count towards the digits. The power law of their third test is left out, because
+ *   Aloosh and Li, "Direct Evidence of Bitcoin Wash Trading" (Management Science 2024), found it to point the wrong
+ *   way in the one market whose truth is known.
  *
  * Rows are trades in order of time. Only rows of this observation are marked; earlier trades of a cycle stand in the
  * exhibit. Memory: at most `maxTrades` trades of the last `windowSeconds`.
@@ -315,11 +316,12 @@ function countSize(sizes: SizeCounts, text: string): void {
   const digits = (whole + fraction).replace(/^0+/, '');
   // Digits down to the finest place: that many could have been other than zero.
   const room = digits.length + sizes.places - fraction.length;
-  sizes.digits[Number(digits[0])]! += 1;
+  const isRound = digits.replace(/0+$/, '').length <= 2;
+  if (!isRound) sizes.digits[Number(digits[0])]! += 1;
   sizes.count += 1;
   if (room > 2) {
     sizes.expectedRound += 10 ** (2 - room);
-    if (digits.replace(/0+$/, '').length <= 2) sizes.round += 1;
+    if (isRound) sizes.round += 1;
   }
   if (sizes.count < FORGET_AT) return;
   sizes.count /= 2;
@@ -340,12 +342,12 @@ function judgeSizes(sizes: SizeCounts, terms: WashTerms): DetectorFinding {
     return { check, column, status: 'unknown', reason };
   }
   const benford = conformityOf(sizes.digits, 1);
-  const digitsP = benford.verdict === 'nonconforming' ? benford.p : 1;
+  const digitsP = benford.count >= 300 && benford.verdict === 'nonconforming' ? benford.p : 1;
   const human = sizes.expectedRound + terms.roundShare * sizes.count;
   const roundP = 1 - poissonTail(Math.floor(sizes.round) + 1, human);
   const p = Math.min(1, 2 * Math.min(digitsP, roundP));
   const figures =
-    `first digits p ${sayP(benford.p)}, mean absolute deviation ${decimalOf(benford.mad)} (${benford.verdict}); ` +
+    `first digits of the ${Math.round(benford.count)} sizes that are not round: p ${sayP(benford.p)}, mean absolute deviation ${decimalOf(benford.mad)} (${benford.verdict}); ` +
     `${Math.round(sizes.round)} of ${count} sizes are round, where people who leave ${percent(terms.roundShare)} ` +
     `round sizes would give about ${Math.round(human)} (p ${sayP(roundP)})`;
   const suspicious = p <= terms.alpha;
@@ -361,10 +363,14 @@ function judgeSizes(sizes: SizeCounts, terms: WashTerms): DetectorFinding {
   };
 }
 
-function digitTable({ digits, count }: SizeCounts): Exhibit {
+function digitTable({ digits }: SizeCounts): Exhibit {
+  const count = Math.max(
+    1,
+    digits.reduce((sum, n) => sum + n, 0),
+  );
   return {
     kind: 'table',
-    title: 'First digits of trade sizes',
+    title: 'First digits of trade sizes that are not round',
     columns: ['digit', 'share', 'expected by Benford'],
     rows: digits
       .slice(1)
