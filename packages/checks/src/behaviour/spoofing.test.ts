@@ -118,7 +118,7 @@ test('bad events are left out and said', async () => {
   ];
   const { findings, memory } = await run(rows);
   expect(findings.find(({ check }) => check === 'spoofing_input')?.rows).toEqual([[1, 6]]);
-  expect([memory.orders.size, memory.book.buy.size]).toEqual([0, 0]);
+  expect([memory.orders.size, memory.book.buy]).toEqual([0, { sizes: new Map(), prices: [] }]);
 });
 
 test('open orders are bounded, and the reason says what was forgotten', async () => {
@@ -134,6 +134,6 @@ test('open orders are bounded, and the reason says what was forgotten', async ()
   }));
   const { findings, memory } = await run(rows, own);
   expect(memory.orders.size).toBe(100);
-  expect(memory.book.sell.get(5)).toBe(200);
+  expect(memory.book.sell).toEqual({ sizes: new Map([[5, 200]]), prices: [5] });
   expect(findings[0]?.reason).toMatch(/50 old open orders were forgotten, beyond 100/);
 });

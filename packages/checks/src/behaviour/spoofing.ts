@@ -39,8 +39,7 @@ type Side = 'buy' | 'sell';
 
 export interface SpoofingMemory {
   orders: Map<string, OpenOrder>;
-  /** Size at each price, by side. */
-  book: { buy: Map<number, number>; sell: Map<number, number> };
+  book: { buy: Levels; sell: Levels };
   /** The newest sizes of placed orders. */
   sizes: number[];
   median: number;
@@ -49,6 +48,12 @@ export interface SpoofingMemory {
   latest: number;
   /** Orders forgotten at the bound; their cancellations are not judged. */
   forgotten: number;
+}
+
+interface Levels {
+  sizes: Map<number, number>;
+  /** Prices with size, ascending. */
+  prices: number[];
 }
 
 interface OpenOrder {
@@ -153,7 +158,7 @@ export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
   },
   begin: () => ({
     orders: new Map(),
-    book: { buy: new Map(), sell: new Map() },
+    book: { buy: { sizes: new Map(), prices: [] }, sell: { sizes: new Map(), prices: [] } },
     sizes: [],
     median: 0,
     placed: 0,
@@ -235,8 +240,8 @@ function place(
   terms: SpoofingTerms,
   memory: SpoofingMemory,
 ): void {
-  const best = bestOf(memory.book[side], side);
-  const behind = best === null ? 0 : (side === 'buy' ? best - price : price - best) / best;
+  const best = memory.book[side].prices.at(side === 'buy' ? -1 : 0);
+  const behind = best === undefined ? 0 : (side === 'buy' ? best - price : price - best) / best;
   if (memory.orders.size >= terms.maxOrders) {
     const [oldest, forgotten] = memory.orders.entries().next().value!;
     memory.orders.delete(oldest);
@@ -468,17 +473,26 @@ function expectedOf({ since, last, fills, bursts }: Trader, episodes: readonly E
 }
 
 function addToBook(memory: SpoofingMemory, { side, price }: OpenOrder, size: number): void {
-  const levels = memory.book[side];
-  const left = (levels.get(price) ?? 0) + size;
-  if (left > 1e-12) levels.set(price, left);
-  else levels.delete(price);
+  const { sizes, prices } = memory.book[side];
+  const before = sizes.get(price);
+  const left = (before ?? 0) + size;
+  if (left > 1e-12) {
+    sizes.set(price, left);
+    if (before === undefined) prices.splice(placeOf(prices, price), 0, price);
+  } else if (before !== undefined) {
+    sizes.delete(price);
+    prices.splice(placeOf(prices, price), 1);
+  }
 }
 
-/** The best price, without the levels' order being kept: books of makers are a few hundred levels deep. */
-function bestOf(levels: ReadonlyMap<number, number>, side: Side): number | null {
-  let best: number | null = null;
-  for (const price of levels.keys()) {
-    if (best === null || (side === 'buy' ? price > best : price < best)) best = price;
+/** Of the first price that is at least this one. Moving 50,000 numbers takes some 10 µs, a scan ten times as long. */
+function placeOf(prices: readonly number[], price: number): number {
+  let low = 0;
+  let high = prices.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (prices[middle]! < price) low = middle + 1;
+    else high = middle;
   }
-  return best;
+  return low;
 }

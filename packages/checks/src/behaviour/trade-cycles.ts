@@ -295,6 +295,7 @@ function followEqualSizes(
     let left = Math.min(MAX_STEPS_PER_TRADE, MAX_STEPS - steps);
     const walk = (at: string, path: string[]) => {
       const own = sells.get(at) ?? [];
+      let isClosed = false;
       for (let place = own.length - 1; place >= 0; place--) {
         const i = own[place]!;
         if (i >= last) continue;
@@ -304,8 +305,11 @@ function followEqualSizes(
         }
         const next = trades[i]!;
         if (Math.abs(next.size - size) > margin * size) continue;
-        if (next.buyer === seller) found(path);
-        else if (path.length < maxAccounts && !path.includes(next.buyer))
+        if (next.buyer === seller) {
+          // Another trade of the same accounts closes the same group.
+          if (!isClosed) found(path);
+          isClosed = true;
+        } else if (path.length < maxAccounts && !path.includes(next.buyer))
           walk(next.buyer, [...path, next.buyer]);
       }
     };

@@ -298,10 +298,11 @@ class Graph {
   /** The receipt that this transfer passes on to a fresh address, less what is peeled off. */
   private peeledFrom(index: number, forwardMs: number): number | undefined {
     const { from, to, amount, time } = this.window[index]!;
-    const receipts = this.intoOf(from).filter((i) => i < index);
-    const receipt = receipts.at(-1);
+    const [first, second, third] = this.intoOf(from);
+    const isBusy = third !== undefined && third < index;
+    const receipt = second !== undefined && second < index ? second : first;
     const isFresh = this.intoOf(to)[0] === index && (this.outOf(to)[0] ?? index) >= index;
-    if (receipt === undefined || receipts.length > 2 || !isFresh || this.outOf(from).length > 3)
+    if (receipt === undefined || receipt >= index || isBusy || !isFresh || this.outOf(from).length > 3)
       return undefined;
     const kept = amount / this.window[receipt]!.amount;
     const isPeel = kept >= 0.7 && kept <= 0.995 && time - this.window[receipt]!.time <= forwardMs;
@@ -333,7 +334,8 @@ function fan(direction: 'in' | 'out', view: View): DetectorFinding {
     if (alike.length < terms.minFan) continue;
     // How common such amounts are among the others; the address itself must not vouch for itself.
     const others =
-      amounts.reduce((n, amount) => n + (isAlike(amount) ? 1 : 0), 0) -
+      countUpTo(amounts, 1.05 * median) -
+      countUpTo(amounts, 0.95 * median * (1 - 1e-12)) -
       own.filter((i) => isAlike(window[i]!.amount)).length;
     const share = (others + 1) / (window.length - own.length + 2);
     const p = Math.min(1, binomialTail(alike.length, own.length, share) * graph.addresses.size);
@@ -424,18 +426,21 @@ function forwarding(view: View): DetectorFinding {
     const involved: number[] = [];
     const waits: number[] = [];
     let expected = 0;
+    let start = 0;
     for (const i of into) {
       const { time, amount } = window[i]!;
       const alike = (countUpTo(amounts, amount) - countUpTo(amounts, 0.9 * amount)) / amounts.length;
       expected += 1 - Math.exp((-out.length * terms.forwardMs * alike) / spanMs);
-      const sent = out.find(
-        (o) =>
-          o > i &&
-          !used.has(o) &&
-          window[o]!.time - time <= terms.forwardMs &&
-          window[o]!.amount <= amount &&
-          window[o]!.amount >= 0.9 * amount,
-      );
+      while (start < out.length && out[start]! <= i) start += 1;
+      const sent = out
+        .slice(start, start + MAX_LOOK)
+        .find(
+          (o) =>
+            !used.has(o) &&
+            window[o]!.time - time <= terms.forwardMs &&
+            window[o]!.amount <= amount &&
+            window[o]!.amount >= 0.9 * amount,
+        );
       if (sent === undefined) continue;
       used.add(sent);
       involved.push(i, sent);
@@ -457,6 +462,9 @@ function forwarding(view: View): DetectorFinding {
     title: `Receipts of ${short(worst.address)} and what it sent on`,
   });
 }
+
+/** Payments after a receipt that are looked at: a hub may make thousands within the time. */
+const MAX_LOOK = 256;
 
 function concentration(view: View): DetectorFinding {
   const { terms, window, graph, scope } = view;

@@ -128,7 +128,7 @@ export const wash: Detector<WashTerms, WashMemory> = {
     }
     return {
       findings: [
-        ...judgeNamed(named, terms, memory, specimen),
+        ...(named.length + anonymous > 0 ? judgeNamed(named, terms, memory, specimen) : []),
         ...(anonymous > 0 ? [judgeSizes(memory.sizes, terms)] : []),
         ...bad.findings('wash_input', rows.length),
       ],
