@@ -138,7 +138,9 @@ test('nothing to judge, too little, or nothing like it in training is unknown', 
 });
 
 test('a model of other features, without facts or with bad ones, is refused', () => {
-  const { ensemble, facts } = model;
+  const { facts } = model;
+  const ensemble = { ...model.ensemble, trees: model.ensemble.trees.slice(0, 3) };
+  expect(decodeFraudModel(encodeFraudModel(ensemble, facts)).facts).toEqual(facts);
   const refused = expect.objectContaining({ code: 'ARGUMENT_INVALID' });
   for (const bad of [
     { ...facts, threshold: 2 },

@@ -48,7 +48,7 @@ test('onnxruntime-web gives the same probabilities', async () => {
   for (const [seed, features, trees] of [
     [1, 3, 1],
     [2, 5, 40],
-    [3, 8, 200],
+    [3, 8, 80],
   ] as const) {
     const ensemble = trained(seed, features, trees);
     const random = randomFrom(seed + 100);

@@ -168,6 +168,16 @@ test('sizes without accounts: people’s pass, a machine’s fail, few are unkno
   expect((await last(people.slice(0, 500)))?.status).toBe('unknown');
 });
 
+test('the tail of Pareto sizes has the exponent that they were drawn with', async () => {
+  const roll = dice(12);
+  const sizes = Array.from({ length: 6_000 }, () => plain((1 - roll()) ** (-1 / 1.4), 6));
+  const { reason } = (await run(anonymous(sizes), terms, 6_000)).find(
+    ({ check }) => check === 'wash_size_pattern',
+  )!;
+  const [, exponent, error] = /exponent (\S+) ± (\S+),/.exec(reason)!;
+  expect(Math.abs(Number(exponent) - 1.4)).toBeLessThan(3 * Number(error));
+});
+
 test('sizes of people raise at most one false alarm in fifty', async () => {
   let alarms = 0;
   for (let seed = 1; seed <= 50; seed++) {
