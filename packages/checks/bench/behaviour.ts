@@ -2,9 +2,12 @@
  * Behaviour: F1 of the fraud classifier beside published figures, detection and false alarms of planted patterns,
  * rows a second and memory. Run alone with `node packages/checks/bench/behaviour.ts`.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { serialize } from 'node:v8';
+import { normaliseDecimal } from '@assay/core';
+import { DuckDBInstance } from '@duckdb/node-api';
 import {
   BASE_FEATURES,
   BOOSTING_DEFAULTS,
@@ -40,7 +43,15 @@ import type { BenchSection } from './section.ts';
 export async function behaviourBench(): Promise<BenchSection> {
   return {
     title: 'Behaviour',
-    lines: [...classifierLines(), '', ...(await patternLines()), '', ...(await speedLines())],
+    lines: [
+      ...classifierLines(),
+      '',
+      ...(await patternLines()),
+      '',
+      ...(await realLines()),
+      '',
+      ...(await speedLines()),
+    ],
   };
 }
 
@@ -198,6 +209,47 @@ async function patternLines(): Promise<string[]> {
       `| ${name} | \`${check}\` | ${found} of ${RUNS} | ${alarms} of ${RUNS} | ${rows.toLocaleString('en')} |`,
     );
   }
+  return lines;
+}
+
+/** Minutes of eleven real streams through the days in which USDC lost its peg: what ordinary and not so ordinary markets set off. */
+async function realLines(): Promise<string[]> {
+  const folder = new URL('../../../../shared/data/usdc-depeg-2023-03/', import.meta.url);
+  if (!existsSync(folder)) return ['Real candles: left out, because `../shared/data` is not there.'];
+  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  const lines = [
+    'Real candles, 1 to 21 March 2023 (no manipulation is known of them, though they were not calm):',
+    '',
+    '| stream | minutes | pumps suspected | called pump and dump | Benford, first digit of volumes |',
+    '|---|---|---|---|---|',
+  ];
+  for (const file of readdirSync(folder).sort()) {
+    const table = await connection.runAndReadAll(
+      `SELECT epoch_ms(timestamp), high::VARCHAR, close::VARCHAR, volume FROM '${fileURLToPath(new URL(file, folder))}' ` +
+        'WHERE close IS NOT NULL ORDER BY timestamp',
+    );
+    const rows = table.getRowsJson().map(([time, high, close, volume]) => ({
+      time: new Date(Number(time)).toISOString(),
+      high: normaliseDecimal(String(high)),
+      close: normaliseDecimal(String(close)),
+      volume: normaliseDecimal(Number(volume).toFixed(8)),
+    }));
+    const { findings } = await run(as(pump), rows, 60);
+    const first = (needle: RegExp) =>
+      new Set(findings.flatMap(({ reason }) => needle.exec(reason)?.[1] ?? [])).size;
+    const terms = benford.readTerms({ column: 'volume' }, 'terms');
+    const digits = await benford.examine(
+      { stream: 's', digest: '', observedAt: '', rows },
+      terms,
+      benford.begin(terms),
+    );
+    const suspected = first(/^A pump is suspected: at (\S+)/);
+    const dumped = first(/^Pump and dump: at (\S+)/);
+    lines.push(
+      `| ${file.replace('.parquet', '')} | ${rows.length.toLocaleString('en')} | ${suspected} | ${dumped} | ${digits.findings[0]!.status} |`,
+    );
+  }
+  connection.closeSync();
   return lines;
 }
 
