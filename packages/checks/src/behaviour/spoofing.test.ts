@@ -38,6 +38,7 @@ test.each([
     const { findings } = await run(merge(book, spoofOrders({ seed, times: 6, fromMs: 200_000, layers })));
     const [first] = failing(findings, check);
     expect(first?.reason).toMatch(/^spoofer showed/);
+    expect(first!.rows!.length).toBeGreaterThan(0);
     const table = first!.exhibits![0]!;
     expect(table.kind === 'table' && table.rows.every(([, side]) => side === 'sell')).toBe(true);
   }
@@ -95,6 +96,23 @@ test('an episode is told only when it is sure, not before', async () => {
   };
   expect(await episodesAfter(11)).toBe(0);
   expect(await episodesAfter(13)).toBe(1);
+});
+
+test('what was told once is not told again without a new episode', async () => {
+  const book = honestOrders({ seed: 305, steps: 1_600, makers: 3, people: 40 });
+  const spoofs = spoofOrders({ seed: 5, times: 6, fromMs: 200_000, layers: 5 });
+  const later: FlowEvent[] = [...Array(20).keys()].map((i) => ({
+    time: new Date(Date.UTC(2023, 2, 10) + 800_000 + 10_000 * i).toISOString(),
+    type: 'place',
+    order: `calm-${i}`,
+    account: 'spoofer',
+    side: 'buy',
+    price: '99',
+    size: '1',
+  }));
+  const told = failing((await run(merge(book, spoofs, later), terms, 100)).findings, 'spoofing_layering');
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.length).toBeLessThanOrEqual(4);
 });
 
 test('bad events are left out and said', async () => {

@@ -79,6 +79,8 @@ interface Trader {
   layers: Episode[];
   largeCount: number;
   layerCount: number;
+  /** Whether there are episodes that no finding has told yet. */
+  news: { large: boolean; layers: boolean };
   pending: Pending[];
 }
 
@@ -169,7 +171,7 @@ export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
   examine({ rows = [], digest }, terms, memory) {
     if (rows.length === 0) return { findings: withoutRows('spoofing_large_order'), memory };
     const bad = new UnreadableRows();
-    const touched = new Set<string>();
+    const touched = new Map<string, number[]>();
     for (const [row, content] of rows.entries()) {
       const event = readEvent(content, terms, memory);
       if (event instanceof Unreadable) {
@@ -177,11 +179,11 @@ export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
         continue;
       }
       memory.latest = event.time;
-      touched.add(event.account);
+      touched.set(event.account, [...(touched.get(event.account) ?? []).slice(-MAX_LAYERS), row]);
       apply(event, row, digest, terms, memory);
     }
     for (const [name, trader] of memory.traders) {
-      if (settle(trader, memory.latest, terms)) touched.add(name);
+      if (settle(trader, memory.latest, terms) && !touched.has(name)) touched.set(name, [rows.length - 1]);
     }
     return {
       findings: [
@@ -340,11 +342,13 @@ function settle(trader: Trader, now: number, terms: SpoofingTerms): boolean {
     if (orders.some(({ near, large }) => near && large)) {
       trader.large = [...trader.large, episode].slice(-MAX_EPISODES);
       trader.largeCount += 1;
+      trader.news.large = true;
       found = true;
     }
     if (prices.size >= terms.minLevels && size >= terms.largeFactor * fill.size) {
       trader.layers = [...trader.layers, episode].slice(-MAX_EPISODES);
       trader.layerCount += 1;
+      trader.news.layers = true;
       found = true;
     }
     return false;
@@ -365,6 +369,7 @@ function traderOf(account: string, time: number, terms: SpoofingTerms, memory: S
     layers: [],
     largeCount: 0,
     layerCount: 0,
+    news: { large: false, layers: false },
     pending: [],
   };
   // Newest last, so that the one that was quiet for longest is forgotten first.
@@ -385,13 +390,13 @@ function traderOf(account: string, time: number, terms: SpoofingTerms, memory: S
 }
 
 function judge(
-  touched: ReadonlySet<string>,
+  touched: ReadonlyMap<string, number[]>,
   batch: string,
   rowCount: number,
   terms: SpoofingTerms,
   memory: SpoofingMemory,
 ): DetectorFinding[] {
-  const names = [...touched].filter((name) => memory.traders.has(name));
+  const names = [...touched.keys()].filter((name) => memory.traders.has(name));
   const scope =
     `${rowCount} events, ${memory.traders.size} accounts` +
     (memory.forgotten > 0
@@ -403,15 +408,17 @@ function judge(
       what: 'a large order near the touch',
       count: (trader: Trader) => trader.largeCount,
       episodes: (trader: Trader) => trader.large,
+      news: 'large' as const,
     },
     {
       check: 'spoofing_layering',
       what: `orders at ${terms.minLevels} or more prices`,
       count: (trader: Trader) => trader.layerCount,
       episodes: (trader: Trader) => trader.layers,
+      news: 'layers' as const,
     },
   ];
-  return kinds.map(({ check, what, count, episodes }): DetectorFinding => {
+  return kinds.map(({ check, what, count, episodes, news }): DetectorFinding => {
     const ranked = names
       .map((name) => {
         const trader = memory.traders.get(name)!;
@@ -423,7 +430,8 @@ function judge(
       })
       .sort((a, b) => a.p - b.p);
     const guilty = ranked.filter(
-      ({ p, trader }) => p <= terms.alpha && Math.floor(count(trader)) >= terms.minEpisodes,
+      ({ p, trader }) =>
+        trader.news[news] && p <= terms.alpha && Math.floor(count(trader)) >= terms.minEpisodes,
     );
     const [worst] = guilty;
     if (worst === undefined) {
@@ -431,6 +439,7 @@ function judge(
       return { check, status: 'pass', reason, score: soundness(ranked[0]?.p ?? 1) };
     }
     const shown = episodes(worst.trader);
+    for (const { trader } of guilty) trader.news[news] = false;
     return {
       check,
       status: 'fail',
@@ -439,9 +448,7 @@ function judge(
         `took it away unfilled within ${terms.withinMs / 1000} s, ${Math.floor(count(worst.trader))} times; ` +
         `${decimalOf(worst.expected)} would be chance, p ${sayP(worst.p)}. Read: ${scope}.`,
       rows: rangesOf(
-        guilty.flatMap(({ trader }) =>
-          episodes(trader).flatMap((episode) => (episode.batch === batch ? episode.rows : [])),
-        ),
+        guilty.flatMap(({ name, trader }) => rowsOf(episodes(trader), batch, touched.get(name)!)),
       ),
       score: soundness(worst.p),
       exhibits: [
@@ -461,6 +468,12 @@ function judge(
       ],
     };
   });
+}
+
+/** The cancellations; where they stood in an earlier observation, the account's rows of the one that made it sure. */
+function rowsOf(episodes: readonly Episode[], batch: string, others: readonly number[]): readonly number[] {
+  const own = episodes.flatMap((episode) => (episode.batch === batch ? episode.rows : []));
+  return own.length > 0 ? own : others;
 }
 
 /** Bursts of cancellations that chance would put as soon after a fill as the slowest episode came. */

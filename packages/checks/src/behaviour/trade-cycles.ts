@@ -110,6 +110,7 @@ export function findIdleVolume(
     if (partners.reduce((sum, [, size]) => sum + size, 0) < 0.8 * volume) continue;
     const names = partners.map(([name]) => name);
     const involved = own.filter((i) => names.includes(trades[i]!.seller) || names.includes(trades[i]!.buyer));
+    if (involved.at(-1)! < newFrom) continue;
     found.push({
       account,
       partners: names,

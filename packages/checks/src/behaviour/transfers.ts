@@ -313,7 +313,7 @@ class Graph {
 const MAX_CHAIN = 100;
 
 function fan(direction: 'in' | 'out', view: View): DetectorFinding {
-  const { terms, window, graph, touched, scope } = view;
+  const { terms, window, graph, touched, newFrom, scope } = view;
   const check = `transfers_fan_${direction}`;
   const amounts = Float64Array.from(window, ({ amount }) => amount).sort();
   let worst: { address: string; alike: number[]; p: number } | undefined;
@@ -331,7 +331,8 @@ function fan(direction: 'in' | 'out', view: View): DetectorFinding {
       seen.add(partner);
       return true;
     });
-    if (alike.length < terms.minFan) continue;
+    // Without a new one it has been told before.
+    if (alike.length < terms.minFan || alike.at(-1)! < newFrom) continue;
     // How common such amounts are among the others; the address itself must not vouch for itself.
     const others =
       countUpTo(amounts, 1.05 * median) -
@@ -413,7 +414,7 @@ function peelChain(view: View, memory: TransferMemory): DetectorFinding {
 const FORGET_AT = 100_000;
 
 function forwarding(view: View): DetectorFinding {
-  const { terms, window, graph, touched, scope } = view;
+  const { terms, window, graph, touched, newFrom, scope } = view;
   const check = 'transfers_forwarding';
   const amounts = Float64Array.from(window, ({ amount }) => amount).sort();
   const spanMs = Math.max(window.at(-1)!.time - window[0]!.time, terms.forwardMs);
@@ -446,7 +447,7 @@ function forwarding(view: View): DetectorFinding {
       involved.push(i, sent);
       waits.push(window[sent]!.time - time);
     }
-    if (waits.length < terms.minForwards) continue;
+    if (waits.length < terms.minForwards || involved.every((i) => i < newFrom)) continue;
     const p = Math.min(1, poissonTail(waits.length, expected) * graph.addresses.size);
     const median = waits.sort((a, b) => a - b)[waits.length >> 1]!;
     if (worst === undefined || p < worst.p) worst = { address, involved, count: waits.length, median, p };
@@ -504,11 +505,13 @@ function told(
       return [timeText, from, to, amountText];
     }),
   };
+  const rows = rangesOf(involved.flatMap((i) => rowOf(i) ?? []));
   return {
     check,
     status: 'fail',
     reason: reason.slice(0, 2000),
-    rows: rangesOf(involved.flatMap((i) => rowOf(i) ?? [])),
+    // A state of the window, such as concentration, may have none of its rows in this observation: then it is all of it.
+    ...(rows.length > 0 ? { rows } : {}),
     score: soundness(p),
     exhibits: [exhibit],
   };
