@@ -11,7 +11,7 @@ import type { BenchSection } from './section.ts';
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const RESULTS = fileURLToPath(new URL('../../../docs/results/checks.md', import.meta.url));
 /** In the order of a datum's journey through the checks. */
-const FAMILIES = ['rules', 'signal', 'agreement', 'behaviour', 'text', 'image', 'custody'];
+const FAMILIES = ['rules', 'signal', 'agreement', 'behaviour', 'text', 'image', 'custody', 'review'];
 
 const wanted = process.argv.slice(2);
 const parts: string[] = [];

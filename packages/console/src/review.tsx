@@ -244,11 +244,7 @@ function Reviewers() {
   );
 }
 
-function ReviewerLine({
-  reviewer: { did, name, enrolled, asked, reviews, accuracy },
-}: {
-  reviewer: ReviewerState;
-}) {
+function ReviewerLine({ reviewer: { did, name, enrolled, reviews, accuracy } }: { reviewer: ReviewerState }) {
   const percent = (share: string) => `${(Number(share) * 100).toFixed(1)} %`;
   return (
     <li className="flex flex-wrap items-baseline justify-between gap-x-4 border-b border-line px-5 py-2 last:border-0">
@@ -258,7 +254,7 @@ function ReviewerLine({
         {!enrolled && <span className="caption"> no longer asked</span>}
       </span>
       <span className="caption figure">
-        {count(reviews)} reviews, {count(asked)} asked now,{' '}
+        {reviews === 1 ? 'one review' : `${count(reviews)} reviews`},{' '}
         {accuracy ? (
           <span className="text-ink">
             right {percent(accuracy.accuracy)} ({percent(accuracy.low)} to {percent(accuracy.high)})
