@@ -43,7 +43,7 @@ export function testDetector(detector: Detector, cases: DetectorCases): void {
 
     test('has a name that begins its checks, and a version', () => {
       expect(detector.name).toMatch(/^[a-z][a-z0-9_]{0,39}$/);
-      expect(detector.version).toMatch(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/);
+      expect(detector.version).toMatch(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/);
       expect(specimens.length, 'at least two specimens').toBeGreaterThanOrEqual(2);
     });
 
