@@ -37,7 +37,7 @@ export interface EdgeRows {
   observedAt: string;
   rows: readonly Row[];
   /** Observations that came right before, oldest first, for detectors that remember. */
-  before?: readonly { observedAt: string; rows: readonly Row[] }[];
+  before?: readonly { observedAt: string; rows: readonly Row[] }[] | undefined;
 }
 
 /** What a device found, in canonical JSON: the same code over the same rows gives the same bytes anywhere. */

@@ -1,4 +1,12 @@
-export { digestOfFiles, loadDetectors } from './detector-files.ts';
+/** Everything here runs in a browser or beside a sensor as well; what reads files is in `plugin/node`. */
+export type {
+  Detector,
+  DetectorFinding,
+  Examination,
+  Exhibit,
+  Specimen,
+  SpecimenFile,
+} from '../detector.ts';
 export { asDetector, DetectorRegistry, type RegisteredDetector } from './detector-registry.ts';
 export {
   type EdgeDetector,
@@ -21,7 +29,6 @@ export {
   readOnnxCard,
 } from './onnx-detector.ts';
 export { modelOperators } from './onnx-operators.ts';
-export { nodeOnnxRuntime, ONNX_RUNTIME_FILE, onnxRuntimePath } from './onnx-runtime-files.ts';
 export {
   readChoice,
   readColumn,

@@ -8,10 +8,10 @@ import { AssayError, digestHex } from '@assay/core';
 import { beforeAll, expect, test } from 'vitest';
 import { testDetector } from '../detector.contract.ts';
 import type { Specimen } from '../detector.ts';
+import { nodeOnnxRuntime } from './node/onnx-runtime-files.ts';
 import { type OnnxDetector, openOnnxDetector, readOnnxCard } from './onnx-detector.ts';
 import { encodeModel, linearModel, modelOf, treeModel } from './onnx-model.fixture.ts';
 import { modelOperators } from './onnx-operators.ts';
-import { nodeOnnxRuntime } from './onnx-runtime-files.ts';
 
 const runtime = await nodeOnnxRuntime();
 const LINEAR = linearModel([0.5, -2], 0.25);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AssayError, canonicalBytes, digestHex } from '@assay/core';
-import { asDetector, MAX_REGISTERED, type RegisteredDetector } from './detector-registry.ts';
+import { asDetector, MAX_REGISTERED, type RegisteredDetector } from '../detector-registry.ts';
 
 /** Largest file of a custom detector. */
 const MAX_FILE_BYTES = 1024 * 1024;
