@@ -2,7 +2,7 @@ import type { Row } from '@assay/core';
 import type { DetectorFinding, Exhibit } from '../detector.ts';
 import { readColumn, readMembers, readNumber } from '../plugin/terms.ts';
 import type { Entry, Frame } from './custody.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { instantText, isDoubt, parseInstant, readInstant } from './reading.ts';
 import {
   decimalText,
@@ -133,7 +133,7 @@ export function examineClock(
     const isFirst = !memory.has(entry.key);
     const clock = stateOf(memory, entry.key, arrival, () => newClock(entry.at, arrival));
     if (clock === null) {
-      doubt(on, i, NO_ROOM);
+      doubt(on, i, noRoom());
       continue;
     }
     sound(on, i);

@@ -10,7 +10,7 @@ import {
 import type { DetectorFinding } from '../detector.ts';
 import { readColumn, readMembers, readText, refuseTerms } from '../plugin/terms.ts';
 import type { Frame } from './custody.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { type KeyedStates, noRoom, type StateBounds, stateOf } from './keyed-states.ts';
 import { cell, type Doubt, instantText, isDoubt, readInstant, readName } from './reading.ts';
 import { doubt, fault, findingOf, newVerdicts, type RowVerdicts, sound, tableOf } from './row-verdicts.ts';
 import { readCoverage } from './temperature.ts';
@@ -44,6 +44,8 @@ interface Chain {
 
 export type HandoverMemory = KeyedStates<Chain>;
 
+/** Goods lie in warehouses: an item that is forgotten too early could come back from anybody. */
+const ITEMS: StateBounds = { maxKeys: 16_384, idleMs: 2 * 366 * 86_400_000 };
 /** Quantities are compared exactly, as integers of 10^-SCALE units. */
 const SCALE = 18;
 const MAX_QUANTITY_CHARACTERS = 40;
@@ -98,9 +100,9 @@ export function examineHandover(
       continue;
     }
     const isFirst = !memory.has(item);
-    const chain = stateOf(memory, item, at, () => newChain(at));
+    const chain = stateOf(memory, item, at, () => newChain(at), ITEMS);
     if (chain === null) {
-      doubt(on, i, NO_ROOM);
+      doubt(on, i, noRoom(ITEMS));
       continue;
     }
     const what = `${JSON.stringify(item)} at ${instantText(at)}`;

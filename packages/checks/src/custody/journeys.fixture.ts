@@ -178,7 +178,12 @@ export const JOURNEY_TERMS = {
     unit: '°C',
     minimumCoverage: 0.95,
   },
-  stuck: { column: 'temperature', resolution: 0.1, minimumCoverage: 0.5 },
+  stuck: {
+    column: 'temperature',
+    resolution: 0.1,
+    minimumHistorySeconds: 14_400,
+    minimumCoverage: 0.5,
+  },
   clock: {
     arrival: 'received',
     intervalSeconds: 60,

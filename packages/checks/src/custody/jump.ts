@@ -3,7 +3,7 @@ import type { DetectorFinding } from '../detector.ts';
 import { readChoice, readColumn, readMembers, readNumber, refuseTerms } from '../plugin/terms.ts';
 import type { Entry, Frame } from './custody.ts';
 import { geodesicMetres, type Position } from './geodesic.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { type Doubt, instantText, isDoubt, readPosition, readValue } from './reading.ts';
 import {
   decimalText,
@@ -48,7 +48,8 @@ export interface JumpTerms {
 
 type Point = number | Position;
 
-interface Track {
+/** Where something was last, as far as that is plausible. */
+export interface Track {
   at: number;
   point: Point;
   /** Where readings went that the last plausible one cannot have reached, and how many agree on it. */
@@ -108,9 +109,9 @@ export function examineJump(
     else if (terms.maxPerSecond === null) sound(on, i);
     else {
       const isFirst = !memory.has(entry.key);
-      const track = stateOf(memory, entry.key, entry.at, () => ({ at: entry.at, point, elsewhere: null }));
+      const track = stateOf(memory, entry.key, entry.at, () => newTrack(entry.at, point));
       if (track === null) {
-        doubt(on, i, NO_ROOM);
+        doubt(on, i, noRoom());
         continue;
       }
       if (isFirst) {
@@ -122,7 +123,7 @@ export function examineJump(
         doubt(on, i, 'order', `a reading at ${instantText(entry.at)} is not after the one before it`);
         continue;
       }
-      const told = follow(track, entry.at, point, terms.maxPerSecond, terms);
+      const told = follow(track, entry.at, point, { ...terms, maxPerSecond: terms.maxPerSecond });
       if (told === null) sound(on, i);
       else fault(on, i, 'jump', told);
     }
@@ -151,14 +152,18 @@ export function examineJump(
   });
 }
 
-/** Moves on to a reading; says why it cannot be. */
-function follow(
+export function newTrack(at: number, point: Point): Track {
+  return { at, point, elsewhere: null };
+}
+
+/** Moves on to a reading, or says why it cannot be. */
+export function follow(
   track: Track,
   at: number,
   point: Point,
-  maxPerSecond: number,
-  terms: JumpTerms,
+  terms: Pick<JumpTerms, 'tolerance' | 'unit'> & { maxPerSecond: number },
 ): string | null {
+  const { maxPerSecond } = terms;
   const seconds = (at - track.at) / 1_000;
   const way = between(track.point, point);
   if (way - terms.tolerance <= maxPerSecond * seconds) {

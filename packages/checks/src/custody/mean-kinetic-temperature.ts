@@ -2,7 +2,7 @@ import type { Row } from '@assay/core';
 import type { DetectorFinding } from '../detector.ts';
 import { readChoice, readColumn, readMembers, readNumber } from '../plugin/terms.ts';
 import type { Entry, Frame } from './custody.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { exp, ln } from './portable-math.ts';
 import { instantText, isDoubt, readValue } from './reading.ts';
 import { decimalText, doubt, fault, findingOf, newVerdicts, seriesOf, sound } from './row-verdicts.ts';
@@ -123,7 +123,7 @@ export function examineMkt(
     }
     const shipment = stateOf(memory, entry.key, entry.at, () => newShipment(entry.at));
     if (shipment === null) {
-      doubt(on, i, NO_ROOM);
+      doubt(on, i, noRoom());
       continue;
     }
     const rate = exp(-terms.energyKelvin / kelvin);

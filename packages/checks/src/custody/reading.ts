@@ -14,7 +14,7 @@ export function isDoubt(value: unknown): value is Doubt {
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$/;
-const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
+const INSTANT = /^([1-9]\d{3})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
 const MAX_NUMBER_CHARACTERS = 80;
 /** No sensor's reading is larger, and below it doubles keep a millionth. */
 const MAX_MAGNITUDE = 1e9;

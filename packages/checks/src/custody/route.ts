@@ -18,7 +18,8 @@ import {
   type Position,
   wrapDegrees,
 } from './geodesic.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { follow, newTrack, type Track } from './jump.ts';
+import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { instantText, isDoubt, readPosition } from './reading.ts';
 import {
   decimalText,
@@ -74,6 +75,7 @@ interface Fence {
 interface Journey {
   at: number;
   place: Position;
+  track: Track;
   /** Piece of the route nearest to the last place. */
   piece: number;
   /** First waypoint that was not reached yet. */
@@ -163,7 +165,7 @@ export function examineRoute(
     const isFirst = !memory.has(entry.key);
     const journey = stateOf(memory, entry.key, entry.at, () => newJourney(entry.at, place));
     if (journey === null) {
-      doubt(on, i, NO_ROOM);
+      doubt(on, i, noRoom());
       continue;
     }
     const passedMs = entry.at - journey.at;
@@ -198,7 +200,7 @@ export function examineRoute(
 }
 
 function newJourney(at: number, place: Position): Journey {
-  return { at, place, piece: 0, next: 0, inside: null };
+  return { at, place, track: newTrack(at, place), piece: 0, next: 0, inside: null };
 }
 
 /** Corridor and fences: what one position says by itself. */
@@ -234,7 +236,7 @@ function judgePlace(
   }
 }
 
-/** A position that cannot have been reached fails and is no yardstick for the next one. */
+/** A position that cannot have been reached fails and is no yardstick for the next, until three agree on it. */
 function isTeleport(
   on: RowVerdicts,
   i: number,
@@ -244,16 +246,13 @@ function isTeleport(
   { maxMetresPerSecond, accuracyMetres }: RouteTerms,
 ): boolean {
   if (maxMetresPerSecond === null) return false;
-  const metres = geodesicMetres(journey.place, place);
-  const seconds = (at - journey.at) / 1_000;
-  if (metres - accuracyMetres <= maxMetresPerSecond * seconds) return false;
-  fault(
-    on,
-    i,
-    'speed',
-    `${metresText(metres)} in ${decimalText(seconds, 1)} s by ${instantText(at)}, faster than ${decimalText(maxMetresPerSecond, 1)} m/s`,
-  );
-  return true;
+  const told = follow(journey.track, at, place, {
+    maxPerSecond: maxMetresPerSecond,
+    tolerance: accuracyMetres,
+    unit: 'm',
+  });
+  if (told !== null) fault(on, i, 'speed', told);
+  return told !== null;
 }
 
 function judgeWaypoints(

@@ -2,7 +2,7 @@ import type { Row } from '@assay/core';
 import type { DetectorFinding } from '../detector.ts';
 import { readColumn, readInteger, readMembers, readNumber } from '../plugin/terms.ts';
 import type { Entry, Frame } from './custody.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { ln } from './portable-math.ts';
 import { instantText, isDoubt, readValue } from './reading.ts';
 import { decimalText, doubt, fault, findingOf, newVerdicts, seriesOf, sound } from './row-verdicts.ts';
@@ -14,6 +14,11 @@ const MAX_PERIOD = 32;
 const MAX_COUNT = 4_096;
 /** No shorter repetition is ever called improbable. */
 const LEAST_RUN = 8;
+/**
+ * As many times longer than any run before. Twice called 4 of 80 honest coarse sensors stuck, because a slow drift
+ * through a step repeats for longer than chance would; three times called one.
+ */
+const LONGER = 3;
 /** 97.5 % quantile of the normal distribution, for Wilson's bound. */
 const Z = 1.959964;
 
@@ -21,8 +26,9 @@ export interface StuckTerms {
   column: string;
   /** Step of the sensor's digits; readings closer than half of it are the same. */
   resolution: number;
-  /** Readings of the sensor's own that are needed before anything is improbable. */
+  /** Readings of the sensor's own that are needed before anything is improbable, and the time they span. */
   minimumHistory: number;
+  minimumHistoryMs: number;
   /** How improbable a repetition must be under the sensor's own noise. */
   falseAlarm: number;
   /** A value may stand still for so long at most, whatever the history; null when it may for ever. */
@@ -32,6 +38,7 @@ export interface StuckTerms {
 
 /** One sensor so far. Index p − 1 of each list is about repetition with period p. */
 interface Sensor {
+  began: number;
   at: number;
   readings: number;
   /** The last {@link MAX_PERIOD} values, newest last. */
@@ -54,7 +61,14 @@ export function readStuckTerms(value: unknown, path: string): StuckTerms {
     value,
     path,
     ['column'],
-    ['resolution', 'minimumHistory', 'falseAlarm', 'maximumConstantSeconds', 'minimumCoverage'],
+    [
+      'resolution',
+      'minimumHistory',
+      'minimumHistorySeconds',
+      'falseAlarm',
+      'maximumConstantSeconds',
+      'minimumCoverage',
+    ],
   );
   return {
     column: readColumn(t.column, `${path}.column`),
@@ -63,6 +77,11 @@ export function readStuckTerms(value: unknown, path: string): StuckTerms {
       t.minimumHistory === undefined
         ? 256
         : readInteger(t.minimumHistory, `${path}.minimumHistory`, 64, 100_000),
+    // A day: what surrounds a sensor has a daily cycle, and its quietest hours are part of its noise.
+    minimumHistoryMs:
+      t.minimumHistorySeconds === undefined
+        ? 86_400_000
+        : readSeconds(t.minimumHistorySeconds, `${path}.minimumHistorySeconds`),
     falseAlarm:
       t.falseAlarm === undefined ? 1e-6 : readNumber(t.falseAlarm, `${path}.falseAlarm`, 1e-12, 0.01),
     maximumConstantMs:
@@ -77,7 +96,8 @@ export function readStuckTerms(value: unknown, path: string): StuckTerms {
  * A sensor that repeats itself more than its own noise allows. For each period up to 32 readings it learns how often
  * a repetition goes on by one more reading (Wilson's upper bound of that share, over completed runs); a run fails
  * from the reading at which it would happen by chance less often than `falseAlarm`, shared among the periods, and is
- * twice as long as any run before it. Period 1 is a constant value, a longer one a loop of recorded values.
+ * three times as long as any run before it, over a history of a day at least. Period 1 is a constant value, a longer
+ * one a loop of recorded values.
  *
  * A sensor stuck from its first reading has no noise to compare with: that is unknown, unless the contract says how
  * long a value may stand still.
@@ -98,7 +118,7 @@ export function examineStuck(
       const isFirst = !memory.has(entry.key);
       const sensor = stateOf(memory, entry.key, entry.at, () => newSensor(entry.at));
       if (sensor === null) {
-        doubt(on, i, NO_ROOM);
+        doubt(on, i, noRoom());
         continue;
       }
       if (!isFirst && entry.at <= sensor.at) {
@@ -117,7 +137,13 @@ export function examineStuck(
       } else if (period !== null) {
         fault(on, i, `period ${period}`, toldOf(sensor, period, value, entry.at));
       } else if (knows(sensor, 0, terms) || terms.maximumConstantMs !== null) sound(on, i);
-      else doubt(on, i, 'history', `a history shorter than ${terms.minimumHistory} readings`);
+      else
+        doubt(
+          on,
+          i,
+          'history',
+          `the sensor’s history is shorter than ${terms.minimumHistory} readings or ${decimalText(terms.minimumHistoryMs / 3_600_000, 1)} h`,
+        );
     }
   }
   return findingOf(on, {
@@ -138,6 +164,7 @@ export function examineStuck(
 function newSensor(at: number): Sensor {
   const zeros = () => new Array<number>(MAX_PERIOD).fill(0);
   return {
+    began: at,
     at,
     readings: 0,
     recent: [],
@@ -188,14 +215,18 @@ function endRun(sensor: Sensor, j: number): void {
   sensor.refused[j] = false;
 }
 
-/** Whether enough was read outside the run that is under way. */
-function knows(sensor: Sensor, j: number, { minimumHistory }: StuckTerms): boolean {
-  return sensor.readings - sensor.run[j]! >= minimumHistory;
+/** Whether enough was read outside the run that is under way, which takes its share of the time. */
+function knows(sensor: Sensor, j: number, terms: StuckTerms): boolean {
+  const outside = sensor.readings - sensor.run[j]!;
+  return (
+    outside >= terms.minimumHistory &&
+    (sensor.at - sensor.began) * outside >= terms.minimumHistoryMs * sensor.readings
+  );
 }
 
 function isImprobable(sensor: Sensor, j: number, falseAlarm: number): boolean {
   const run = sensor.run[j]!;
-  if (run < LEAST_RUN + j || run <= 2 * sensor.longest[j]!) return false;
+  if (run < LEAST_RUN + j || run <= LONGER * sensor.longest[j]!) return false;
   return run * ln(goesOn(sensor, j)) < ln(falseAlarm / MAX_PERIOD);
 }
 

@@ -2,7 +2,7 @@ import type { Row } from '@assay/core';
 import type { DetectorFinding } from '../detector.ts';
 import { readColumn, readMembers, readNumber, refuseTerms } from '../plugin/terms.ts';
 import type { Entry, Frame } from './custody.ts';
-import { type KeyedStates, NO_ROOM, stateOf } from './keyed-states.ts';
+import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { instantText, isDoubt, readValue } from './reading.ts';
 import {
   decimalText,
@@ -102,7 +102,7 @@ export function examineTemperature(
     else {
       const shipment = stateOf(memory, entry.key, entry.at, () => newShipment(entry.at, value));
       if (shipment === null) {
-        doubt(on, i, NO_ROOM);
+        doubt(on, i, noRoom());
         continue;
       }
       seen.set(entry.key, shipment);

@@ -340,7 +340,7 @@ function findingOf(
     return {
       check,
       status: 'unknown',
-      reason: `${judged} of ${rows.length} rows can be judged for ${model}; ${terms.minimumCoverage * 100} % are needed.${unknown}`,
+      reason: `${judged} of ${rows.length} rows can be judged for ${model}; ${Math.round(terms.minimumCoverage * 1_000) / 10} % are needed.${unknown}`,
     };
   }
   const highest = `The highest probability is ${millionths(worst.probability)}, of row ${worst.row}; the limit is ${millionths(threshold)}.`;

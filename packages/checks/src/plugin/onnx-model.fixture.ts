@@ -153,6 +153,80 @@ export function treeModel({
   });
 }
 
+/** Complete trees of a depth over two features, for the bench: `2^depth` leaves each. */
+export function forestModel(trees: number, depth: number): Uint8Array {
+  const leaves = 2 ** depth;
+  const inner = leaves - 1;
+  const nodes = Array.from({ length: trees }, (_, tree) =>
+    Array.from({ length: inner + leaves }, (_, node) => ({ tree, node, isLeaf: node >= inner })),
+  ).flat();
+  const ends = nodes.filter(({ isLeaf }) => isLeaf);
+  const each = <T>(read: (node: (typeof nodes)[number]) => T) => nodes.map(read);
+  return encodeModel({
+    input: [value('features', FLOAT, 2)],
+    output: [value('label', INT64), value('probabilities', FLOAT, 2)],
+    node: [
+      {
+        input: ['features'],
+        output: ['label', 'probabilities'],
+        opType: 'TreeEnsembleClassifier',
+        domain: 'ai.onnx.ml',
+        attribute: [
+          floats('base_values', [-1]),
+          ints(
+            'nodes_treeids',
+            each(({ tree }) => tree),
+          ),
+          ints(
+            'nodes_nodeids',
+            each(({ node }) => node),
+          ),
+          ints(
+            'nodes_featureids',
+            each(({ node, isLeaf }) => (isLeaf ? 0 : node % 2)),
+          ),
+          floats(
+            'nodes_values',
+            each(({ tree, node, isLeaf }) =>
+              isLeaf ? 0 : node % 2 === 0 ? 4 + ((tree * 7 + node) % 20) / 10 : 50 + ((tree * 3 + node) % 20),
+            ),
+          ),
+          strings(
+            'nodes_modes',
+            each(({ isLeaf }) => (isLeaf ? 'LEAF' : 'BRANCH_LEQ')),
+          ),
+          ints(
+            'nodes_truenodeids',
+            each(({ node, isLeaf }) => (isLeaf ? 0 : 2 * node + 1)),
+          ),
+          ints(
+            'nodes_falsenodeids',
+            each(({ node, isLeaf }) => (isLeaf ? 0 : 2 * node + 2)),
+          ),
+          ints(
+            'class_treeids',
+            ends.map(({ tree }) => tree),
+          ),
+          ints(
+            'class_nodeids',
+            ends.map(({ node }) => node),
+          ),
+          ints(
+            'class_ids',
+            ends.map(() => 0),
+          ),
+          floats(
+            'class_weights',
+            ends.map(({ tree, node }) => (((tree + node) % 11) - 5) / 100),
+          ),
+          ints('classlabels_int64s', [0, 1]),
+          { name: 'post_transform', type: 3, s: utf8('LOGISTIC') },
+        ],
+      },
+    ],
+  });
+}
+
 /** A model of one operator that nothing should run. */
 export function modelOf(opType: string, domain = ''): Uint8Array {
   return encodeModel({
