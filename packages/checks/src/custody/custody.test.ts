@@ -192,6 +192,9 @@ describe('an honest journey passes, and each planted fault is found where it is'
   test('temperature: freezing spoils a shipment for good, whatever its budget', () => {
     const frozen = judge('temperature', JOURNEY_TERMS, changed(journey, 50, 1, { temperature: '-0.1' }));
     expect(frozen).toMatchObject({ status: 'fail', rows: [[50, 479]], score: '0' });
+    // A reading that comes late spoils it as well.
+    const late = [...journey.slice(0, 60), { ...journey[50]!, temperature: '-2' }, ...journey.slice(60)];
+    expect(judge('temperature', JOURNEY_TERMS, late)).toMatchObject({ status: 'fail', rows: [[60, 480]] });
   });
 
   test('temperature: missing readings are unknown, not in range', () => {

@@ -37,9 +37,6 @@ interface Shipment {
   value: number;
   aboveMs: number;
   belowMs: number;
-  unobservedMs: number;
-  /** When the readings left the limits; null while they are within. */
-  leftAt: number | null;
   /** Text of what no budget helps against; null when nothing happened. */
   spoilt: string | null;
 }
@@ -108,11 +105,10 @@ export function examineTemperature(
       seen.set(entry.key, shipment);
       const passedMs = entry.at - shipment.at;
       if (passedMs < 0 || (passedMs === 0 && value !== shipment.value)) {
-        judgeOutOfOrder(on, i, value, terms, entry.at);
+        judgeOutOfOrder(on, i, shipment, value, entry.at, terms);
         continue;
       }
       if (passedMs > terms.maxGapMs) {
-        shipment.unobservedMs += passedMs;
         unobservedMs += passedMs;
       } else if (passedMs > 0) {
         observedMs += passedMs;
@@ -148,19 +144,14 @@ export function examineTemperature(
 }
 
 function newShipment(at: number, value: number): Shipment {
-  return { at, value, aboveMs: 0, belowMs: 0, unobservedMs: 0, leftAt: null, spoilt: null };
+  return { at, value, aboveMs: 0, belowMs: 0, spoilt: null };
 }
 
 function judge(on: RowVerdicts, i: number, shipment: Shipment, terms: TemperatureTerms): void {
   const { at, value } = shipment;
   const outside = isOutside(value, terms);
-  shipment.leftAt = outside ? (shipment.leftAt ?? at) : null;
-  if (isNever(value, terms)) {
-    shipment.spoilt ??= `${shown(value)} ${terms.unit} at ${instantText(at)}, which no budget allows`;
-  }
-  if (shipment.spoilt !== null) {
-    fault(on, i, 'never', `the shipment met ${shipment.spoilt}`);
-  } else if (terms.budgetMs === null) {
+  if (isSpoilt(shipment, value, at, terms)) fault(on, i, 'never', `the shipment met ${shipment.spoilt}`);
+  else if (terms.budgetMs === null) {
     if (outside) fault(on, i, 'outside', outsideText(value, terms, at));
     else sound(on, i);
   } else if (outsideMs(shipment) > terms.budgetMs || (outside && terms.budgetMs === 0)) {
@@ -177,22 +168,28 @@ function judge(on: RowVerdicts, i: number, shipment: Shipment, terms: Temperatur
 function judgeOutOfOrder(
   on: RowVerdicts,
   i: number,
+  shipment: Shipment,
   value: number,
-  terms: TemperatureTerms,
   at: number,
+  terms: TemperatureTerms,
 ): void {
-  const text = outsideText(value, terms, at);
-  if (isNever(value, terms)) fault(on, i, 'never', text);
-  else if (isOutside(value, terms) && !terms.budgetMs) fault(on, i, 'outside', text);
-  else doubt(on, i, 'order', `a reading at ${instantText(at)} is not after the one before it`);
+  if (isSpoilt(shipment, value, at, terms)) fault(on, i, 'never', `the shipment met ${shipment.spoilt}`);
+  else if (isOutside(value, terms) && !terms.budgetMs) {
+    fault(on, i, 'outside', outsideText(value, terms, at));
+  } else doubt(on, i, 'order', `a reading at ${instantText(at)} is not after the one before it`);
 }
 
 function isOutside(value: number, { low, high }: TemperatureTerms): boolean {
   return (low !== null && value < low) || (high !== null && value > high);
 }
 
-function isNever(value: number, { neverBelow, neverAbove }: TemperatureTerms): boolean {
-  return (neverBelow !== null && value < neverBelow) || (neverAbove !== null && value > neverAbove);
+/** Whether a shipment met, with this reading or before, what no budget allows. */
+function isSpoilt(shipment: Shipment, value: number, at: number, terms: TemperatureTerms): boolean {
+  const { neverBelow, neverAbove, unit } = terms;
+  if ((neverBelow !== null && value < neverBelow) || (neverAbove !== null && value > neverAbove)) {
+    shipment.spoilt ??= `${shown(value)} ${unit} at ${instantText(at)}, which no budget allows`;
+  }
+  return shipment.spoilt !== null;
 }
 
 /** Part of an interval in which a straight line from a to b is above a limit. */
