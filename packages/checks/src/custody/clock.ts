@@ -55,9 +55,11 @@ interface Stretch {
 }
 
 interface Clock {
+  /** The newest stamp that could be true. */
   device: number;
+  /** The last reading's stamp, whatever it said, and its arrival. */
+  stamp: number;
   arrival: number;
-  offset: number;
   recent: number[];
   /** Readings in a row that were off by the same whole hours. */
   zone: { hours: number; count: number };
@@ -139,8 +141,10 @@ export function examineClock(
     sound(on, i);
     judgeOffset(on, i, clock, entry.at, arrival, terms);
     if (!isFirst) judgeOrder(on, i, clock, entry.at, terms);
-    if (terms.arrival !== null) judgeDrift(on, i, clock, entry.at, arrival, terms);
-    remember(clock, entry.at, arrival);
+    if (terms.arrival !== null && isPossible(entry.at, arrival, terms)) {
+      judgeDrift(on, i, clock, entry.at, arrival, terms);
+    }
+    remember(clock, entry.at, arrival, terms);
     last = clock;
   }
   return findingOf(on, {
@@ -163,8 +167,8 @@ export function examineClock(
 function newClock(device: number, arrival: number): Clock {
   return {
     device,
+    stamp: device,
     arrival,
-    offset: arrival - device,
     recent: [],
     zone: { hours: 0, count: 0 },
     start: arrival,
@@ -201,7 +205,7 @@ function judgeOffset(
   const whole =
     hours !== 0 && Math.abs(hours) <= 14 && Math.abs(offset - hours * HOUR_MS) <= ZONE_TOLERANCE_MS;
   // A stored batch that is forwarded an hour later arrives at once; a wrong zone's readings arrive as they are made.
-  const inStep = arrival - clock.arrival >= (device - clock.device) / 2;
+  const inStep = arrival - clock.arrival >= (device - clock.stamp) / 2;
   clock.zone =
     whole && inStep
       ? { hours, count: clock.zone.hours === hours ? clock.zone.count + 1 : 1 }
@@ -318,12 +322,18 @@ function slopeOf(stretches: readonly Stretch[]): Clock['drift'] {
   return { ppm, low: slopes[low]!, high: slopes[high]! };
 }
 
-function remember(clock: Clock, device: number, arrival: number): void {
+/** A stamp that cannot be true is no yardstick for the next one. */
+function remember(clock: Clock, device: number, arrival: number, terms: ClockTerms): void {
+  clock.stamp = device;
+  clock.arrival = arrival;
+  if (!isPossible(device, arrival, terms)) return;
+  clock.device = device;
   clock.recent.push(device);
   if (clock.recent.length > RECENT) clock.recent.shift();
-  clock.device = device;
-  clock.arrival = arrival;
-  clock.offset = arrival - device;
+}
+
+function isPossible(device: number, arrival: number, { maxFutureMs }: ClockTerms): boolean {
+  return device >= OLDEST_MS && device - arrival <= maxFutureMs;
 }
 
 function driftText(clock: Clock | null, terms: ClockTerms): string {

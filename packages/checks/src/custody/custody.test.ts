@@ -207,6 +207,19 @@ describe('an honest journey passes, and each planted fault is found where it is'
     expect(judge('temperature', JOURNEY_TERMS, silent).status).toBe('unknown');
   });
 
+  test('a stamp from after its own observation spoils one reading, not all that follow', () => {
+    const future = changed(journey, 100, 1, { time: '2031-01-01T00:00:00Z' });
+    const findings = examine(JOURNEY_TERMS, [future]);
+    const by = Object.fromEntries(findings.map((finding) => [finding.check, finding]));
+    expect(by.custody_clock).toMatchObject({ status: 'fail', rows: [[100, 100]] });
+    for (const check of ['temperature', 'mkt', 'jump', 'route']) {
+      expect(by[`custody_${check}`]!.status).toBe('pass');
+      expect(by[`custody_${check}`]!.reason).toContain(
+        '1 cannot be judged: a time after that of the observation',
+      );
+    }
+  });
+
   test('jump: a spike fails alone, a new level fails until three readings agree on it, physics always', () => {
     const spike = judge('jump', JOURNEY_TERMS, changed(journey, 200, 1, { temperature: '25' }));
     expect(spike).toMatchObject({ status: 'fail', rows: [[200, 200]] });
@@ -259,7 +272,10 @@ describe('an honest journey passes, and each planted fault is found where it is'
       clock([...journey.slice(0, 50), journey[51]!, journey[50]!, ...journey.slice(52)]).reason,
     ).toContain('came after');
     expect(clock(changed(journey, 50, 1, { time: '1970-01-01T00:00:07Z' })).reason).toContain('it was lost');
-    expect(clock(shifted(journey, 60, 100, 90_000)).reason).toContain('after its arrival');
+    const ahead = clock(shifted(journey, 60, 70, 90_000));
+    expect(ahead.reason).toContain('after its arrival');
+    // Whoever comes after a wrong stamp is not blamed for it.
+    expect(ahead.rows).toEqual([[60, 69]]);
     const zone = clock(shifted(journey, 60, 480, 3_600_000));
     expect(zone.reason).toContain('1 whole hours ahead: another time zone');
     // 7,200 s behind: only the arrival tells. The first two could still be late messages.

@@ -5,7 +5,7 @@ import { type ClockMemory, type ClockTerms, examineClock, readClockTerms } from 
 import { examineHandover, type HandoverMemory, type HandoverTerms, readHandoverTerms } from './handover.ts';
 import { examineJump, type JumpMemory, type JumpTerms, readJumpTerms } from './jump.ts';
 import { examineMkt, type MktMemory, type MktTerms, readMktTerms } from './mean-kinetic-temperature.ts';
-import { type Doubt, isDoubt, readInstant, readName } from './reading.ts';
+import { type Doubt, isDoubt, parseInstant, readInstant, readName } from './reading.ts';
 import { examineRoute, type RouteMemory, type RouteTerms, readRouteTerms } from './route.ts';
 import { examineStuck, readStuckTerms, type StuckMemory, type StuckTerms } from './stuck.ts';
 import {
@@ -53,6 +53,8 @@ const CHECKS = ['temperature', 'mkt', 'jump', 'stuck', 'clock', 'route', 'handov
 type Check = (typeof CHECKS)[number];
 /** An observation's payload is at most 4 MiB; no honest row is shorter than 16 bytes. */
 const MAX_ROWS = 262_144;
+/** Clocks of devices and of who receives them differ by a little. */
+const MAX_AHEAD_MS = 300_000;
 
 /**
  * Readings of sensors and the custody of things: temperature and mean kinetic temperature against limits and budgets,
@@ -113,14 +115,16 @@ export const custody: Detector<CustodyTerms, CustodyMemory> = {
       return { findings: asked(terms).map((check) => unreadable(check, trouble!)), memory };
     }
     const frame: Frame = { time: terms.time, observedAt: specimen.observedAt };
-    const entries = rows.map((row) => readEntry(row, terms));
+    const stamped = rows.map((row) => readEntry(row, terms));
+    const observed = parseInstant(specimen.observedAt) ?? Number.POSITIVE_INFINITY;
+    const entries = stamped.map((entry) => timely(entry, observed + MAX_AHEAD_MS));
     const findings: DetectorFinding[] = [];
     if (terms.temperature)
       findings.push(examineTemperature(rows, entries, terms.temperature, memory.temperature, frame));
     if (terms.mkt) findings.push(examineMkt(rows, entries, terms.mkt, memory.mkt, frame));
     if (terms.jump) findings.push(examineJump(rows, entries, terms.jump, memory.jump, frame));
     if (terms.stuck) findings.push(examineStuck(rows, entries, terms.stuck, memory.stuck, frame));
-    if (terms.clock) findings.push(examineClock(rows, entries, terms.clock, memory.clock, frame));
+    if (terms.clock) findings.push(examineClock(rows, stamped, terms.clock, memory.clock, frame));
     if (terms.route) findings.push(examineRoute(rows, entries, terms.route, memory.route, frame));
     if (terms.handover) findings.push(examineHandover(rows, terms.handover, memory.handover, frame));
     return { findings, memory };
@@ -132,6 +136,11 @@ function readEntry(row: Row, { time, key }: CustodyTerms): Entry {
   if (isDoubt(at)) return at;
   const name = key === null ? '' : readName(row, key);
   return isDoubt(name) ? name : { key: name, at };
+}
+
+/** A reading from after its own observation would make every later one look late: its time is not believed. */
+function timely(entry: Entry, latest: number): Entry {
+  return !isDoubt(entry) && entry.at > latest ? { doubt: 'a time after that of the observation' } : entry;
 }
 
 function asked(terms: CustodyTerms): Check[] {
