@@ -307,7 +307,7 @@ function stuckOnRealSeries(): string[] {
     'terms',
   );
   const alarmed: string[] = [];
-  const times: string[] = [];
+  const called: { time: string; value: string }[] = [];
   let readings = 0;
   const files = globSync(['realTweets/*.csv', 'realAdExchange/*.csv'], { cwd: NAB }).sort();
   for (const file of files) {
@@ -321,17 +321,17 @@ function stuckOnRealSeries(): string[] {
     const [finding] = examine(terms, rows);
     if (finding!.status === 'fail') {
       alarmed.push(basename(file, '.csv'));
-      for (const [from, to] of finding!.rows ?? [])
-        times.push(...rows.slice(from, to + 1).map(({ time }) => time));
+      for (const [from, to] of finding!.rows ?? []) called.push(...rows.slice(from, to + 1));
     }
   }
-  times.sort();
+  const times = called.map(({ time }) => time).sort();
+  const zeros = called.filter(({ value }) => Number(value) === 0).length;
   const when =
-    times.length > 0
-      ? `, all between ${times[0]} and ${times.at(-1)}, when every one of them reads 0: ${alarmed.join(', ')}`
+    called.length > 0
+      ? `, ${zeros} of which read 0, between ${times[0]} and ${times.at(-1)}: ${alarmed.join(', ')}`
       : '';
   return [
-    `Real series (Numenta Anomaly Benchmark: ${files.length} of tweets a five minutes and of advertising prices, ${readings} readings): ${alarmed.length} called stuck, for ${times.length} readings${when}.`,
+    `Real series (Numenta Anomaly Benchmark: ${files.length} of tweets a five minutes and of advertising prices, ${readings} readings): ${alarmed.length} called stuck, for ${called.length} readings${when}.`,
   ];
 }
 
