@@ -10,7 +10,7 @@ import { readCoverage, readSeconds } from './temperature.ts';
 
 /** J/(mol·K) as USP <1079.2> and ICH Q1A use it: with the customary 83.144 kJ/mol their quotient is 10,000 K. */
 const GAS_CONSTANT = 8.3144;
-export const USUAL_ACTIVATION_ENERGY = 83.144;
+const USUAL_ACTIVATION_ENERGY = 83.144;
 /** Buckets of a moving window: it is exact to this part of its length. */
 const BUCKETS = 128;
 const SCALES = ['C', 'K', 'F'] as const;

@@ -12,7 +12,7 @@ const MAX_KINDS = 6;
 const MAX_TOLD_CHARACTERS = 240;
 const MAX_REASON_CHARACTERS = 1_900;
 /** Points or rows of one exhibit: what a person can look at. */
-export const MAX_SHOWN = 400;
+const MAX_SHOWN = 400;
 
 /** What one check says of every row of one observation. The worst word about a row stands. */
 export interface RowVerdicts {
