@@ -20,9 +20,9 @@ export function ReviewPage() {
         <h1 className="text-2xl font-semibold tracking-tight">Review queue</h1>
         {queue && (
           <p className="mt-1 text-soft">
-            {count(queue.counts.open)} open, {count(queue.counts.waiting)} of them wait for a reviewer;{' '}
-            {count(queue.counts.closed)} closed by {count(queue.counts.enrolled)} reviewers. Two decide
-            without seeing each other, a third where they differ.
+            {count(queue.counts.open)} open, {count(queue.counts.closed)} closed.{' '}
+            {count(queue.counts.enrolled)} reviewers are enrolled: two decide without seeing each other, a
+            third where they differ.
           </p>
         )}
       </div>
