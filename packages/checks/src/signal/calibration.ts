@@ -22,6 +22,6 @@ export function falseAlarmChance(distance: number, seen: number): number {
 
 /**
  * The distance of an alarm, unless the contract says otherwise: on the nine kinds of simulated series above,
- * between their 300th and their 5,000th value, alarms this far came 0.97 times in 1,000 values. No labels chose it.
+ * between their 300th and their 5,000th value, alarms this far came 0.97 times in 1,000 values. No labels chose the value.
  */
 export const ALARM_DISTANCE = 0.11;
