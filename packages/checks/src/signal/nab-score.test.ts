@@ -1,6 +1,6 @@
 /**
  * The scorer against the paper: its worked values of the scoring function, small cases computed by hand from its
- * equations, and the two ends of its scale. (Against the published results of fifteen detectors on 27 of the
+ * equations, and the two ends of its scale. (Against the published results of fourteen detectors on 27 of the
  * benchmark's files it agrees within 4e-11 in each file and profile; see docs/signal.md.)
  */
 import fc from 'fast-check';
