@@ -37,7 +37,7 @@ function open(): Socket {
         continue;
       }
       const end = chunk.indexOf('\r\n\r\n', at);
-      head += chunk.latin1Slice(at, end < 0 ? chunk.length : end);
+      head += chunk.toString('latin1', at, end < 0 ? chunk.length : end);
       if (end < 0) break;
       if (!head.startsWith('HTTP/1.1 200')) throw new Error(`expected 200, got ${head.split('\r\n')[0]}`);
       bodyLeft = Number(/content-length: (\d+)/i.exec(head)![1]);
