@@ -221,6 +221,11 @@ export class NearDuplicateIndex {
   }
 
   #slotsWithin(words: Uint16Array, radius: number): { slot: number; distance: number }[] {
+    this.#stamp = (this.#stamp + 1) >>> 0;
+    if (this.#stamp === 0) {
+      this.#stamps.fill(0);
+      this.#stamp = 1;
+    }
     // A word of distance 31 or less lies within one bit; a smaller radius of under 16 needs the word itself only.
     const flips = radius < WORDS ? 1 : WORDS + 1;
     let candidates = 0;
@@ -232,23 +237,19 @@ export class NearDuplicateIndex {
     const found: { slot: number; distance: number }[] = [];
     const compare = (slot: number) => {
       const distance = this.#distance(words, slot, radius);
-      if (distance <= radius) found.push({ slot, distance });
+      if (distance > radius || this.#stamps[slot] === this.#stamp) return;
+      this.#stamps[slot] = this.#stamp;
+      found.push({ slot, distance });
     };
     if (candidates > this.#distinct) {
       for (let slot = 0; slot < this.#ids.length; slot++) if (this.#live[slot] === 1) compare(slot);
       return found;
     }
-    this.#stamp = (this.#stamp + 1) >>> 0;
-    if (this.#stamp === 0) {
-      this.#stamps.fill(0);
-      this.#stamp = 1;
-    }
     for (let word = 0; word < WORDS; word++) {
       for (let flip = 0; flip < flips; flip++) {
         let slot = this.#heads[(word << 16) | (words[word]! ^ FLIPS[flip]!)]!;
         for (; slot !== NONE; slot = this.#next[slot * WORDS + word]!) {
-          if (this.#stamps[slot] === this.#stamp) continue;
-          this.#stamps[slot] = this.#stamp;
+          // Comparing a hash again is cheaper than reading a mark of each: few stand in two of the buckets.
           compare(slot);
         }
       }
