@@ -12,9 +12,18 @@ export interface BlockGrid {
   /** log10 of the number of false alarms: a grid this clear is expected so often in a picture without any. */
   mainLogFalseAlarms: number;
   /** Regions that follow another grid: pasted from another JPEG picture, or moved within this one. */
-  foreign: { origin: GridOrigin; logFalseAlarms: number; x: number; y: number; width: number; height: number }[];
+  foreign: {
+    origin: GridOrigin;
+    logFalseAlarms: number;
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+  }[];
   /** A value a cell of 8×8 pixels: 1 follows the main grid, -1 a foreign region, 0 says nothing. */
   cells: Plane;
+  /** The part of the picture that the cells cover. */
+  area: { x: number; y: number; width: number; height: number };
 }
 
 /** Pixels judged at most; larger pictures are judged in their middle. */
@@ -57,6 +66,7 @@ export function findBlockGrid(luminance: Plane): BlockGrid {
       y: region.y + offsetY,
     })),
     cells,
+    area: { x: offsetX, y: offsetY, width: cells.width * 8, height: cells.height * 8 },
   };
 }
 
@@ -151,7 +161,13 @@ function castVotes({ data, width, height }: Plane): Uint8Array {
   return votes;
 }
 
-function transformRow(data: Float32Array, from: number, positions: number, rows: Float64Array, to: number): void {
+function transformRow(
+  data: Float32Array,
+  from: number,
+  positions: number,
+  rows: Float64Array,
+  to: number,
+): void {
   for (let x = 0; x < positions; x++) {
     const at = from + x;
     for (let u = 0; u < 8; u++) {
@@ -182,7 +198,14 @@ function foreignRegions(votes: Uint8Array, { width, height }: Plane, main: numbe
     if (winner[cell] === main) cells.data[cell] = 1;
   }
   const seen = new Uint8Array(across * down);
-  const foreign: { vote: number; logFalseAlarms: number; x: number; y: number; width: number; height: number }[] = [];
+  const foreign: {
+    vote: number;
+    logFalseAlarms: number;
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+  }[] = [];
   for (let start = 0; start < winner.length; start++) {
     const vote = winner[start]!;
     if (vote === NO_VOTE || vote === main || seen[start] === 1) continue;
@@ -190,7 +213,10 @@ function foreignRegions(votes: Uint8Array, { width, height }: Plane, main: numbe
     if (members.length < 4) continue;
     const columns = members.map((cell) => cell % across);
     const rows = members.map((cell) => Math.floor(cell / across));
-    const [left, right] = [columns.reduce((a, b) => Math.min(a, b)), columns.reduce((a, b) => Math.max(a, b))];
+    const [left, right] = [
+      columns.reduce((a, b) => Math.min(a, b)),
+      columns.reduce((a, b) => Math.max(a, b)),
+    ];
     const [top, bottom] = [rows.reduce((a, b) => Math.min(a, b)), rows.reduce((a, b) => Math.max(a, b))];
     const box = (right - left + 1) * (bottom - top + 1);
     const log = logFalseAlarms(box, members.length, 64 * (across * down) ** 2);
@@ -208,7 +234,13 @@ function foreignRegions(votes: Uint8Array, { width, height }: Plane, main: numbe
   return { foreign: foreign.sort((a, b) => a.logFalseAlarms - b.logFalseAlarms), cells };
 }
 
-function connected(start: number, winner: Uint8Array, seen: Uint8Array, across: number, down: number): number[] {
+function connected(
+  start: number,
+  winner: Uint8Array,
+  seen: Uint8Array,
+  across: number,
+  down: number,
+): number[] {
   const members = [start];
   seen[start] = 1;
   for (let i = 0; i < members.length; i++) {
@@ -233,6 +265,7 @@ function logFalseAlarms(trials: number, successes: number, tests: number): numbe
   const p = 1 / 64;
   const share = trials > 0 ? successes / trials : 0;
   if (share <= p) return Math.log10(tests);
-  const divergence = share * Math.log(share / p) + (share < 1 ? (1 - share) * Math.log((1 - share) / (1 - p)) : 0);
+  const divergence =
+    share * Math.log(share / p) + (share < 1 ? (1 - share) * Math.log((1 - share) / (1 - p)) : 0);
   return Math.log10(tests) - (trials * divergence) / Math.LN10;
 }

@@ -190,7 +190,8 @@ function frequentOffsets({ columns, rows, dx, dy, votes }: Field): { x: number; 
   for (const [at] of ordered) {
     const x = (at << 16) >> 16;
     const y = (at - x) >> 16;
-    if (chosen.every((other) => Math.abs(other.x - x) > 2 || Math.abs(other.y - y) > 2)) chosen.push({ x, y });
+    if (chosen.every((other) => Math.abs(other.x - x) > 2 || Math.abs(other.y - y) > 2))
+      chosen.push({ x, y });
     if (chosen.length === CANDIDATES) break;
   }
   return chosen;
@@ -207,9 +208,13 @@ interface Match {
 function verified({ data, width, height }: Plane, x: number, y: number): Match {
   const [left, right] = [Math.max(0, -x), Math.min(width, width - x)];
   const [across, down] = [right - left, height - y];
-  if (across < NEIGHBOURHOOD || down < NEIGHBOURHOOD) return { x, y, members: [], difference: 1, distinctness: 1 };
+  if (across < NEIGHBOURHOOD || down < NEIGHBOURHOOD)
+    return { x, y, members: [], difference: 1, distinctness: 1 };
   const size = across * down;
-  const [first, firstSquared, second, secondSquared, product] = Array.from({ length: 5 }, () => new Float64Array(size));
+  const [first, firstSquared, second, secondSquared, product] = Array.from(
+    { length: 5 },
+    () => new Float64Array(size),
+  );
   for (let i = 0; i < size; i++) {
     const at = Math.floor(i / across) * width + left + (i % across);
     const a = data[at]! - 128;
@@ -220,7 +225,8 @@ function verified({ data, width, height }: Plane, x: number, y: number): Match {
     secondSquared![i] = b * b;
     product![i] = a * b;
   }
-  for (const values of [first!, firstSquared!, second!, secondSquared!, product!]) boxMean(values, across, down);
+  for (const values of [first!, firstSquared!, second!, secondSquared!, product!])
+    boxMean(values, across, down);
   const ratio = new Float32Array(size).fill(1);
   for (let i = 0; i < size; i++) {
     const variance = Math.min(firstSquared![i]! - first![i]! ** 2, secondSquared![i]! - second![i]! ** 2);
@@ -230,10 +236,21 @@ function verified({ data, width, height }: Plane, x: number, y: number): Match {
   const members = largestRegion(ratio, across, down);
   const difference = members.reduce((sum, i) => sum + ratio[i]!, 0) / Math.max(1, members.length);
   const places = members.map((i) => Math.floor(i / across) * width + left + (i % across));
-  return { x, y, difference, members: places, distinctness: distinctness({ data, width, height }, places, x, y) };
+  return {
+    x,
+    y,
+    difference,
+    members: places,
+    distinctness: distinctness({ data, width, height }, places, x, y),
+  };
 }
 
-function distinctness({ data, width, height }: Plane, places: readonly number[], x: number, y: number): number {
+function distinctness(
+  { data, width, height }: Plane,
+  places: readonly number[],
+  x: number,
+  y: number,
+): number {
   const apart = (moveX: number, moveY: number) => {
     let [sum, count] = [0, 0];
     for (const at of places) {
@@ -289,7 +306,8 @@ function largestRegion(ratio: Float32Array, width: number, height: number): numb
       const x = at % width;
       const near = [x > 0 ? at - 1 : -1, x < width - 1 ? at + 1 : -1, at - width, at + width];
       for (const other of near) {
-        if (other < 0 || other >= width * height || seen[other] === 1 || ratio[other]! > MAX_DIFFERENCE) continue;
+        if (other < 0 || other >= width * height || seen[other] === 1 || ratio[other]! > MAX_DIFFERENCE)
+          continue;
         seen[other] = 1;
         members.push(other);
       }

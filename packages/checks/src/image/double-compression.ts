@@ -146,7 +146,10 @@ export function findShiftedCompression(
       for (const [f, place] of SHIFT_FREQUENCIES.entries()) {
         const step = table[place]!;
         let known = cosines[f]!.get(step);
-        if (known === undefined) cosines[f]!.set(step, (known = clustering(counts[f]!, step)));
+        if (known === undefined) {
+          known = clustering(counts[f]!, step);
+          cosines[f]!.set(step, known);
+        }
         sum += known.sum;
         terms += known.terms;
       }
@@ -258,7 +261,7 @@ function nearestQuality(steps: Uint16Array): { quality: number; distance: number
 
 /** ITU-T T.81, table K.1. */
 const STANDARD_LUMINANCE = Uint16Array.from([
-  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
-  87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
-  72, 92, 95, 98, 112, 100, 103, 99,
+  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22,
+  29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103,
+  121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 ]);
