@@ -139,7 +139,7 @@ export function findShiftedCompression(
         if (bin < LARGEST * FINE_BINS) counts[f]![bin]!++;
       }
     }
-    const cosines = counts.map((count) => new Map<number, { sum: number; terms: number }>());
+    const cosines = counts.map(() => new Map<number, { sum: number; terms: number }>());
     for (let quality = 30; quality < FINE_QUALITY; quality++) {
       const table = standardTable(quality);
       let [sum, terms] = [0, 0];
