@@ -31,6 +31,8 @@ const MAX_PIXELS = 1_000_000;
 /** A coefficient below this is zero (Nikoukhah et al., section 2). */
 const ZERO = 0.5;
 const NO_VOTE = 255;
+/** Votes of a cell's 64 pixels from which it counts for their grid. */
+const MAJORITY = 24;
 
 /**
  * Finds JPEG's block grid in decoded pixels, and regions with a grid of their own. Quantisation makes many DCT
@@ -193,7 +195,7 @@ function foreignRegions(votes: Uint8Array, { width, height }: Plane, main: numbe
     const at = Math.floor(cell / across) * 8 * width + (cell % across) * 8;
     for (let i = 0; i < 64; i++) {
       const vote = votes[at + (i >> 3) * width + (i & 7)]!;
-      if (vote !== NO_VOTE && ++counts[vote]! > 32) winner[cell] = vote;
+      if (vote !== NO_VOTE && ++counts[vote]! > MAJORITY) winner[cell] = vote;
     }
     if (winner[cell] === main) cells.data[cell] = 1;
   }

@@ -9,13 +9,13 @@ import type { ErrorLevels } from './error-level.ts';
  * they hold on pictures that took no part stands in `docs/image.md`. Fewer forgeries among the pictures at hand mean
  * that more of the alarms are false.
  */
-const ALIGNED = { middle: 0.0025, width: 0.0008 };
+const ALIGNED = { middle: 0.006, width: 0.002 };
 /** The last compression's own steps show faintly on grids that share a row or a column with it. */
-const SHIFTED_ALONG_AXIS = { middle: 40, width: 5 };
-const SHIFTED = { middle: 18, width: 3 };
+const SHIFTED_ALONG_AXIS = { middle: 32, width: 4 };
+const SHIFTED = { middle: 9, width: 1.5 };
 const FOREIGN_GRID = { middle: 4, width: 1.5 };
-const ERROR_LEVEL = { middle: 8.5, width: 1.2 };
-const COPY_MOVE = { middle: 3.1, width: 0.2 };
+const ERROR_LEVEL = { middle: 7.5, width: 1.2 };
+const COPY_MOVE = { middle: 2.75, width: 0.2 };
 
 /** Of a compression before the last one on the same grid. */
 export function doubleCompressionLikelihood({ gain }: DoubleCompression): number {
@@ -43,9 +43,12 @@ export function copyMoveLikelihood(found: CopyMove): number {
   return logistic(copyMoveStatistic(found), COPY_MOVE);
 }
 
-/** Decimal digits of the matching area in pixels, less for a match that a small move does not spoil. */
-export function copyMoveStatistic({ area, distinctness }: CopyMove): number {
-  return Math.log10(1 + area * Math.max(0, Math.min(1, (distinctness - 1.5) / 2.5)));
+/**
+ * Decimal digits of the matching area in hundred-thousandths of the picture, less for a match that a small move does
+ * not spoil.
+ */
+export function copyMoveStatistic({ share, distinctness }: CopyMove): number {
+  return Math.log10(1 + share * 100_000 * Math.max(0, Math.min(1, (distinctness - 1.5) / 2.5)));
 }
 
 function logistic(statistic: number, { middle, width }: { middle: number; width: number }): number {

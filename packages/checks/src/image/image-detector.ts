@@ -36,6 +36,8 @@ import {
 
 /** What a contract may ask of the image detector; everything has a default. */
 export interface ImageTerms {
+  /** The findings asked for besides `image_decodable`, which is always given. */
+  checks: ReadonlySet<ImageCheck>;
   /** Hamming distance up to which two pictures are one, 0 to 31. */
   radius: number;
   /** Pictures of more pixels are not decoded. */
@@ -81,7 +83,8 @@ const CHECKS = [
   'image_error_level',
   'image_copy_move',
   'image_metadata',
-];
+] as const;
+export type ImageCheck = (typeof CHECKS)[number];
 
 async function examineImage(
   specimen: Specimen,
@@ -90,7 +93,9 @@ async function examineImage(
 ): Promise<DetectorFinding[]> {
   const { file } = specimen;
   if (file === undefined) {
-    return ['image_decodable', ...CHECKS].map((check) => unknown(check, 'The observation is not a file.'));
+    return ['image_decodable', ...terms.checks].map((check) =>
+      unknown(check, 'The observation is not a file.'),
+    );
   }
   const image = await decodeImage(file.bytes, file.mediaType, { maxPixels: terms.maxPixels });
   if ('undecodable' in image) {
@@ -98,19 +103,22 @@ async function examineImage(
     const first: DetectorFinding = image.broken
       ? { check: 'image_decodable', status: 'fail', score: '0', reason }
       : unknown('image_decodable', reason);
-    return [first, ...CHECKS.map((check) => unknown(check, reason))];
+    return [first, ...Array.from(terms.checks, (check) => unknown(check, reason))];
   }
   const jpeg = image.mediaType === 'image/jpeg' ? readJpeg(file.bytes) : undefined;
   const structure = jpeg === undefined || 'unreadable' in jpeg ? undefined : jpeg;
   const luminance = structure === undefined ? luminanceOf(image.pixels) : decodeLuminance(structure);
-  return [
-    decodable(image, jpeg),
-    await duplicate(image.pixels, specimen, terms, options),
-    await doubleCompression(image, structure, luminance),
-    await errorLevel(image.pixels),
-    await copyMove(image.pixels, luminance),
-    await checkMetadata(image, file, specimen.observedAt, terms.metadata),
-  ];
+  const examinations: Record<ImageCheck, () => Promise<DetectorFinding>> = {
+    image_duplicate: () => duplicate(image.pixels, specimen, terms, options),
+    image_double_compression: () => doubleCompression(image, structure, luminance),
+    image_error_level: () => errorLevel(image.pixels),
+    image_copy_move: () => copyMove(image.pixels, luminance),
+    image_metadata: () => checkMetadata(image, file, specimen.observedAt, terms.metadata),
+  };
+  const findings = [decodable(image, jpeg)];
+  // One after the other: each holds a copy of the picture while it works.
+  for (const check of terms.checks) findings.push(await examinations[check]());
+  return findings;
 }
 
 function decodable(image: DecodedImage, jpeg: ReturnType<typeof readJpeg> | undefined): DetectorFinding {
@@ -397,7 +405,7 @@ function unknown(check: string, reason: string): DetectorFinding {
 const METADATA_KEYS = ['capturedAt', 'latitude', 'longitude', 'camera', 'software'] as const;
 
 function readTerms(value: unknown, path: string): ImageTerms {
-  const terms = record(value ?? {}, path, ['radius', 'max_pixels', 'metadata']);
+  const terms = record(value ?? {}, path, ['checks', 'radius', 'max_pixels', 'metadata']);
   const metadata = record(terms.metadata ?? {}, `${path}.metadata`, [
     ...METADATA_KEYS,
     'max_hours_apart',
@@ -410,7 +418,12 @@ function readTerms(value: unknown, path: string): ImageTerms {
     }
     return [key, name];
   });
+  const asked = terms.checks ?? CHECKS;
+  const known = (check: unknown) => CHECKS.includes(check as ImageCheck);
+  if (!Array.isArray(asked) || !asked.every(known))
+    throw invalid(`${path}.checks`, `a list of ${CHECKS.join(', ')}`, asked);
   return {
+    checks: new Set(CHECKS.filter((check) => asked.includes(check))),
     radius: numberIn(terms.radius, `${path}.radius`, {
       from: 0,
       to: PDQ_RADIUS,

@@ -205,18 +205,21 @@ export class NearDuplicateIndex {
         next: 'build the index again from the hashes',
       });
     if (view.length < 8 || view.readUInt32BE(0) !== MAGIC) throw wrong('other bytes');
-    const index = new NearDuplicateIndex(options);
     const count = view.readUInt32BE(4);
+    const starts: number[] = [];
     let at = 8;
     for (let i = 0; i < count; i++) {
-      const end = at + 33 + (view[at + 32] ?? 0);
-      if (end > view.length) throw wrong(`bytes that end within entry ${i + 1} of ${count}`);
-      const id = view.toString('utf8', at + 33, end);
-      if (index.has(id)) throw wrong(`the identifier ${id} twice`);
-      index.add(id, view.subarray(at, at + 32));
-      at = end;
+      starts.push(at);
+      at += 33 + (view[at + 32] ?? 0);
+      if (at > view.length) throw wrong(`bytes that end within entry ${i + 1} of ${count}`);
     }
     if (at !== view.length) throw wrong(`${view.length - at} bytes after the last entry`);
+    const index = new NearDuplicateIndex(options);
+    for (const start of starts) {
+      const id = view.toString('utf8', start + 33, start + 33 + view[start + 32]!);
+      if (index.has(id)) throw wrong(`the identifier ${id} twice`);
+      index.add(id, view.subarray(start, start + 32));
+    }
     return index;
   }
 
