@@ -5,9 +5,9 @@ import type { ErrorLevels } from './error-level.ts';
 
 /**
  * From statistics to likelihoods: for each the value at which a forgery and a genuine picture are equally likely, and
- * the width of the logistic around it. Fitted on forgeries that `bench/image.ts` makes, half of them genuine; how well
- * they hold on pictures that took no part stands in `docs/image.md`. Fewer forgeries among the pictures at hand mean
- * that more of the alarms are false.
+ * the width of the logistic around it. Set by hand between what forged and genuine pictures gave in `bench/image.ts`,
+ * half of each; `docs/image.md` gives the Brier scores. Fewer forgeries among the pictures at hand mean that more of
+ * the alarms are false.
  */
 const ALIGNED = { middle: 0.006, width: 0.002 };
 /** The last compression's own steps show faintly on grids that share a row or a column with it. */

@@ -17,6 +17,8 @@ export interface CopyMove {
   distinctness: number;
   /** One where either region is, in the reduced picture. */
   mask: Plane;
+  /** Pixels of the full picture to one of the reduced one, each way. */
+  reduction: number;
 }
 
 /** Pixels searched at most; larger pictures are averaged down first, which also takes JPEG noise out. */
@@ -58,7 +60,15 @@ export function findCopyMove(luminance: Plane): CopyMove | undefined {
   }
   const mask: Plane = { ...plane, data: new Float32Array(plane.data.length) };
   if (best === undefined || best.members.length === 0) {
-    return { area: 0, share: 0, offset: { x: 0, y: 0 }, difference: 1, distinctness: 1, mask };
+    return {
+      area: 0,
+      share: 0,
+      offset: { x: 0, y: 0 },
+      difference: 1,
+      distinctness: 1,
+      mask,
+      reduction: factor,
+    };
   }
   for (const at of best.members) {
     mask.data[at] = 1;
@@ -71,6 +81,7 @@ export function findCopyMove(luminance: Plane): CopyMove | undefined {
     difference: best.difference,
     distinctness: best.distinctness,
     mask,
+    reduction: factor,
   };
 }
 

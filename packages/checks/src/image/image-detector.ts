@@ -106,7 +106,7 @@ async function examineImage(
     return [first, ...Array.from(terms.checks, (check) => unknown(check, reason))];
   }
   const jpeg = image.mediaType === 'image/jpeg' ? readJpeg(file.bytes) : undefined;
-  const structure = jpeg === undefined || 'unreadable' in jpeg ? undefined : jpeg;
+  const structure = jpeg === undefined || 'unreadable' in jpeg || !firstIsWhole(jpeg) ? undefined : jpeg;
   const luminance = structure === undefined ? luminanceOf(image.pixels) : decodeLuminance(structure);
   const examinations: Record<ImageCheck, () => Promise<DetectorFinding>> = {
     image_duplicate: () => duplicate(image.pixels, specimen, terms, options),
@@ -119,6 +119,11 @@ async function examineImage(
   // One after the other: each holds a copy of the picture while it works.
   for (const check of terms.checks) findings.push(await examinations[check]());
   return findings;
+}
+
+/** Whether the first component has a sample for each pixel, as luminance has in any file but a contrived one. */
+function firstIsWhole({ components: [first, ...others] }: JpegStructure): boolean {
+  return others.every((other) => other.horizontal <= first!.horizontal && other.vertical <= first!.vertical);
 }
 
 function decodable(image: DecodedImage, jpeg: ReturnType<typeof readJpeg> | undefined): DetectorFinding {
@@ -255,6 +260,7 @@ async function doubleCompression(
         map: averaged(aligned.blocks),
         low: -3,
         high: 3,
+        area: covered(aligned.blocks, 8),
       }),
     );
   }
@@ -328,8 +334,7 @@ async function errorLevel(pixels: Pixels): Promise<DetectorFinding> {
 
 function errorLevelMap(picture: Pixels, { blocks }: ErrorLevels): Promise<Exhibit> {
   const title = 'Red: blocks that change more than others of like texture; blue: less';
-  const area = { x: 0, y: 0, width: blocks.width * 8, height: blocks.height * 8 };
-  return heatMap({ title, picture, map: averaged(blocks), low: -3, high: 3, area });
+  return heatMap({ title, picture, map: averaged(blocks), low: -3, high: 3, area: covered(blocks, 8) });
 }
 
 async function copyMove(picture: Pixels, luminance: Plane): Promise<DetectorFinding> {
@@ -353,7 +358,16 @@ async function copyMove(picture: Pixels, luminance: Plane): Promise<DetectorFind
     status: 'fail',
     score,
     reason: `A region of ${(share * 100).toFixed(1)} % of the picture appears again ${offset.x} pixels across and ${offset.y} down; the two differ by ${(difference * 100).toFixed(1)} % of their variance. Printed patterns and screenshots repeat as well: look at the picture.`,
-    exhibits: [await heatMap({ title: 'Red: both regions', picture, map: found.mask, low: 0, high: 1 })],
+    exhibits: [
+      await heatMap({
+        title: 'Red: both regions',
+        picture,
+        map: found.mask,
+        low: 0,
+        high: 1,
+        area: covered(found.mask, found.reduction),
+      }),
+    ],
   };
 }
 
@@ -366,6 +380,11 @@ function luminanceOf({ data, width, height, channels }: Pixels): Plane {
         : Math.round(0.299 * data[3 * i]! + 0.587 * data[3 * i + 1]! + 0.114 * data[3 * i + 2]!);
   }
   return { data: luminance, width, height };
+}
+
+/** The part of the picture that a map covers whose values stand for squares; the last blocks of a JPEG go beyond it. */
+function covered({ width, height }: Plane, side: number) {
+  return { x: 0, y: 0, width: width * side, height: height * side };
 }
 
 /** Means over 5×5 blocks: single blocks are too noisy to look at. */
