@@ -11,8 +11,9 @@ import type { ErrorLevels } from './error-level.ts';
  */
 const ALIGNED = { middle: 0.006, width: 0.002 };
 /** The last compression's own steps show faintly on grids that share a row or a column with it. */
-const SHIFTED_ALONG_AXIS = { middle: 32, width: 4 };
-const SHIFTED = { middle: 9, width: 1.5 };
+const SHIFTED_ALONG_AXIS = { middle: 45, width: 4 };
+/** Soft, once enlarged pictures reach 20 without any other grid. */
+const SHIFTED = { middle: 25, width: 3 };
 const FOREIGN_GRID = { middle: 4, width: 1.5 };
 const ERROR_LEVEL = { middle: 7.5, width: 1.2 };
 const COPY_MOVE = { middle: 2.75, width: 0.2 };

@@ -66,7 +66,9 @@ export function findDoubleCompression(jpeg: JpegStructure): DoubleCompression | 
         let known = gains.get(first);
         if (known === undefined) {
           const twice = smoothed(requantised(references[f]!, first, step, counts.length));
-          const ratio = twice.map((p, k) => Math.log(((1 - OUTLIERS) * p + OUTLIERS * once[k]!) / once[k]!));
+          const ratio = twice.map((p, k) =>
+            k === 0 ? 0 : Math.log(((1 - OUTLIERS) * p + OUTLIERS * once[k]!) / once[k]!),
+          );
           known = { ratio, gain: counts.reduce((sum, count, k) => sum + count * ratio[k]!, 0) };
           gains.set(first, known);
         }
@@ -253,8 +255,13 @@ function requantised(histogram: Float64Array, first: number, step: number, lengt
   return result;
 }
 
-/** As shares, none of them zero. */
-function smoothed(counts: Float64Array): Float64Array {
+/**
+ * As shares of what was not quantised to zero, none of them zero. How many are is left out: in soft pictures it depends
+ * more on the grid's place than on any compression.
+ */
+function smoothed(all: Float64Array): Float64Array {
+  const counts = all.slice();
+  counts[0] = 0;
   const total = counts.reduce((sum, count) => sum + count, 0) + 0.5 * counts.length;
   return counts.map((count) => (count + 0.5) / total);
 }
