@@ -334,7 +334,7 @@ function compareWords({ text }: Look): Comparison {
   for (const { start, end, value } of findNumbersInWords(text).slice(0, 5_000)) {
     const after = FIGURE_AFTER.exec(text.slice(end, end + 100));
     const lead = text.slice(Math.max(0, start - 80), start);
-    const closed = /^[^()\n]{0,60}\)/.test(text.slice(end, end + 62));
+    const closed = /^(?:[^()\n]|\n(?!\n)){0,60}\)/.test(text.slice(end, end + 62));
     const before = after === null && closed ? FIGURE_BEFORE.exec(lead) : null;
     const figure = after?.[1] ?? before?.[1];
     if (figure === undefined) continue;

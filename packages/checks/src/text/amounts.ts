@@ -67,15 +67,15 @@ const SCALES: Record<string, number> = {
   trillion: 12,
 };
 
-const escape = (text: string) => text.replace(/[.$]/g, '\\$&');
+const literally = (text: string) => text.replace(/[.$]/g, '\\$&');
 const CODE = [...CURRENCIES].join('|');
 const SIGN = Object.keys(SIGNS)
   .sort((a, b) => b.length - a.length)
-  .map(escape)
+  .map(literally)
   .join('|');
 const NAME = Object.keys(NAMES)
   .sort((a, b) => b.length - a.length)
-  .map((one) => escape(one).replace(/ /g, '\\s+'))
+  .map((one) => literally(one).replace(/ /g, '\\s+'))
   .join('|');
 /** Groups of three (of two as well with commas, as in India), or plain digits, then decimals. */
 export const FIGURE =

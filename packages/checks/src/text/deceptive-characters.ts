@@ -47,7 +47,7 @@ export function findDeceptiveCharacters(text: string): DeceptiveCharacters[] {
 }
 
 const CONTROLS =
-  /[\u202a-\u202e\u2066-\u2069\u200b-\u200d\u2060-\u2064\ufeff\u{e0000}-\u{e007f}\u{e0100}-\u{e01ef}\u180e\u115f\u1160\u3164]+/gu;
+  /(?:[\u202a-\u202e\u2066-\u2069\u200b-\u200d\u2060-\u2064\ufeff\u{e0000}-\u{e007f}\u180e\u115f\u1160\u3164]|[\u{e0100}-\u{e01ef}])+/gu;
 const WORDS_OF_OTHER_SCRIPTS =
   /[\p{L}\p{M}\p{N}]*[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Cherokee}\p{Script=Armenian}][\p{L}\p{M}\p{N}]*/gu;
 
@@ -123,7 +123,7 @@ function isOrdinary(text: string, index: number, run: string): boolean {
   const after = text.slice(index + run.length, index + run.length + 2);
   if (run === '\u200d' || run === '\u200c') {
     const around =
-      /[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Sinhala}]/u;
+      /\ufe0f|[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Sinhala}]/u;
     return around.test(before) && (around.test(after) || /^\p{L}/u.test(after));
   }
   // Flags of regions are a black flag and tags (Unicode TR51).

@@ -8,8 +8,8 @@ export interface GoverningLaw {
   jurisdiction: string;
 }
 
-const CAPITAL = "\\p{Lu}[\\p{L}.’'-]*";
-const PLACE = `(?:(?:State|Commonwealth|Republic|Kingdom|Province|Canton|Federal\\s+Republic|Grand\\s+Duchy|Emirate|Federation|Confederation)\\s+of\\s+)?(?:the\\s+)?${CAPITAL}(?:(?:\\s+(?:and|of|the))?\\s+${CAPITAL}){0,4}`;
+const CAPITAL = "(?:\\p{Lu}[\\p{L}'’-]+|(?:\\p{Lu}\\.){2,4})";
+const PLACE = `(?:(?:State|Commonwealth|Republic|Kingdom|Province|Canton|Federal\\s+Republic|Grand\\s+Duchy|Emirate|Federation|Confederation)\\s+of\\s+)?(?:the\\s+)?${CAPITAL}(?:(?:[ \\n](?:and|of|the))?[ \\n]${CAPITAL}){0,4}`;
 const ADJECTIVES: Record<string, string> = {
   english: 'england and wales',
   scottish: 'scotland',

@@ -40,7 +40,7 @@ const CENTS = /^(?:\s+(?:and|&)\s+(?:(\d{1,2})\s*\/\s*100)\b)/i;
 export function findNumbersInWords(text: string): NumberInWords[] {
   const found: NumberInWords[] = [];
   for (const { 0: run, index } of text.matchAll(RUN)) {
-    const value = valueOf(run.toLowerCase());
+    const value = readRun(run.toLowerCase());
     if (value === null) continue;
     const cents = CENTS.exec(text.slice(index + run.length, index + run.length + 20));
     const fraction = cents === null ? '' : cents[1]!.padStart(2, '0').replace(/0+$/, '');
@@ -54,7 +54,7 @@ export function findNumbersInWords(text: string): NumberInWords[] {
 }
 
 /** null for words that make no number, such as "two three" or "one and twenty hundred". */
-function valueOf(run: string): bigint | null {
+function readRun(run: string): bigint | null {
   let total = 0n;
   let group = 0n;
   let lastScale: bigint | null = null;

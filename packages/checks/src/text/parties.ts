@@ -20,15 +20,15 @@ export interface Definition {
 
 const SUFFIX =
   '(?:Ltd|Limited|Inc|Incorporated|LLC|L\\.L\\.C|LLP|L\\.P|LP|PLC|plc|Corp|Corporation|Company|GmbH|mbH|AG|KG|SE|S\\.A\\.S|SAS|S\\.A|SA|S\\.p\\.A|SpA|S\\.r\\.l|SRL|SARL|B\\.V|BV|N\\.V|NV|Oy|AB|ASA|ApS|Pty|Foundation|Stiftung|Trust)';
-const WORD = "(?:[\\p{Lu}\\p{N}][\\p{L}\\p{N}'’.&-]*|&)";
-const LINK = '(?:of|and|de|der|von|van|the|for)';
+const WORD = "(?:\\p{N}{0,3}\\p{Lu}[\\p{L}\\p{N}'’.&-]*|&)";
+const LINK = '(?:of|and|de|der|von|van)';
 const COMPANY = new RegExp(
   `(?<![\\p{L}\\p{N}])${WORD}(?:[ \\n]${WORD}|[ \\n]${LINK}(?=[ \\n]${WORD})){0,6}?,?[ \\n](?:\\(?${SUFFIX}\\)?(?:\\.|(?![\\p{L}\\p{N}]))(?:[ \\n](?:&[ \\n])?(?:Co|${SUFFIX})(?:\\.|(?![\\p{L}\\p{N}])))?)`,
   'gu',
 );
 /** Words that stand before a name without being part of it. */
 const LEADING =
-  /^(?:(?:Between|And|By|This|The|An?|With|From|To|Of|For|In|On|At|Whereas|WHEREAS|BETWEEN|AND|Whether|When|If|As|Under|Seller|Buyer|Supplier|Vendor|Customer|Client|Bill|Invoice|Sold|Ship|Issued|Party|Agreement|Contract|Lender|Borrower|Licensor|Licensee|Provider|Signed|Name|Company|Our|Your|Dear|Payee|Payer)[:,]?\s+)+/;
+  /^(?:(?:Between|And|By|This|The|An?|With|From|To|Of|For|In|On|At|Whereas|WHEREAS|BETWEEN|AND|Whether|When|If|As|Under|Seller|Buyer|Supplier|Vendor|Customer|Client|Bill|Invoice|Sold|Ship|Issued|Party|Agreement|Contract|Lender|Borrower|Licensor|Licensee|Provider|Signed|Name|Executed|Company|Our|Your|Dear|Payee|Payer)[:,]?\s+)+/;
 
 /** Finds companies by their legal form. */
 export function findCompanies(text: string): NameMention[] {
@@ -59,7 +59,7 @@ const BRACKET = new RegExp(
   'gu',
 );
 const MEANS = new RegExp(
-  `${OPENING}([\\p{Lu}][^"“”„«»\\n]{1,58}?)${CLOSING}\\s+(?:shall\\s+)?(?:means?|refers?\\s+to|is\\s+defined\\s+as|has\\s+the\\s+meaning|have\\s+the\\s+meaning|denotes?)\\b[\\s,:]*([^.;]{2,300})`,
+  `${OPENING}([\\p{Lu}][^"“”„«»\\n]{1,58}?)${CLOSING}\\s+(?:shall\\s+)?(?:means?|refers?\\s+to|is\\s+defined\\s+as|has\\s+the\\s+meaning|have\\s+the\\s+meaning|denotes?)\\b[\\s,:]*([^.;“"„«]{2,300})`,
   'gu',
 );
 

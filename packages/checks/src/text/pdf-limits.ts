@@ -213,7 +213,7 @@ function asciiDecoded(data: Buffer, filter: string): Buffer {
     return Buffer.from(
       data
         .toString('latin1')
-        .replace(/>[^]*$/, '')
+        .split('>', 1)[0]!
         .replace(/[^0-9a-fA-F]/g, ''),
       'hex',
     );

@@ -33,7 +33,7 @@ export function findSentences(text: string): Sentence[] {
         NUMBERED.test(line) ||
         here.includes('\t') ||
         /^[^\n]{0,40}\t/.test(line) ||
-        isHeading(here)
+        isHeading(here, line)
       )
         close(end);
     } else {
@@ -48,9 +48,11 @@ export function findSentences(text: string): Sentence[] {
   return found;
 }
 
-/** A whole line in capitals, or a short one that ends with a colon or has no verb's end. */
-function isHeading(line: string): boolean {
+/** A whole line in capitals, or a short numbered one that ends without a stop before a line with a capital. */
+function isHeading(line: string, next: string): boolean {
   const plain = line.trim();
+  if (NUMBERED.test(plain) && plain.length < 60 && /[\p{L})]$/u.test(plain) && /^\s*["“„]?\p{Lu}/u.test(next))
+    return true;
   return plain.length > 0 && plain.length < 70 && plain === plain.toUpperCase() && /\p{Lu}{3}/u.test(plain);
 }
 

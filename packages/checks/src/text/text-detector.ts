@@ -272,7 +272,7 @@ function visible(text: string): string {
 }
 
 /** Control and format characters, fillers, and variation selectors beyond the ones of emoji. */
-const UNSEEN = /[\p{Cc}\p{Cf}\u115f\u1160\u3164\u{e0100}-\u{e01ef}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\u115f\u1160\u3164]|[\u{e0100}-\u{e01ef}]/gu;
 
 function readTerms(value: unknown, path: string): TextTerms {
   if (value === undefined || value === null) return DEFAULTS;
