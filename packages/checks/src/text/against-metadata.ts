@@ -1,6 +1,6 @@
 import { compareDecimal, type Decimal, fromScaled, normaliseDecimal, toScaled } from '@assay/core';
 import { normaliseAddress } from './addresses.ts';
-import { CURRENCIES } from './amounts.ts';
+import { type Amount, CURRENCIES, FIGURE, readFigure } from './amounts.ts';
 import { type Answer, fails, passes, unknown } from './answer.ts';
 import { daysBetween, isoDay } from './dates.ts';
 import { type DatedMention, type DateRole, type Entities, quote } from './entities.ts';
@@ -258,7 +258,7 @@ function checkAmount({ document, entities, terms }: Look, value: string, currenc
       'amount',
     );
   }
-  const { amounts } = entities;
+  const amounts = entities.amounts.length > 0 ? entities.amounts : bareTotals(document.text);
   if (amounts.length === 0) return unknown('text_amount', 'The document names no amount of money.', 'amount');
   const near = (one: Decimal) => compareDecimal(absoluteDifference(one, wanted), terms.toleranceAmount) <= 0;
   const stated = amounts.filter(({ start }) => {
@@ -270,7 +270,7 @@ function checkAmount({ document, entities, terms }: Look, value: string, currenc
   const equal = candidates.findIndex(({ readings }) => readings.some(near));
   if (equal >= 0) {
     const { currencies, readings } = candidates[equal]!;
-    if (currency !== null && !currencies.includes(currency)) {
+    if (currency !== null && currencies.length > 0 && !currencies.includes(currency)) {
       return fails(
         'text_amount',
         `The document says ${wanted} in ${currencies.slice(0, 3).join(' or ')}, the metadata in ${currency}.`,
@@ -298,11 +298,32 @@ function checkAmount({ document, entities, terms }: Look, value: string, currenc
   const first = candidates[0]!;
   return fails(
     'text_amount',
-    `The document says ${first.readings.join(' or ')} ${first.currencies[0]!}${candidates.length > 1 ? ` and ${candidates.length - 1} other sums` : ''}; the metadata says ${wanted}.`,
+    `The document says ${[first.readings.join(' or '), ...first.currencies.slice(0, 1)].join(' ')}${candidates.length > 1 ? ` and ${candidates.length - 1} other sums` : ''}; the metadata says ${wanted}.`,
     'amount',
     [said, ...candidates.slice(0, 3).map((_, i) => show(i))],
   );
 }
+
+/** Where no sum has a currency, the figures of the lines that say they are totals. */
+function bareTotals(text: string): Amount[] {
+  const found: Amount[] = [];
+  for (const { 0: line, index } of text.matchAll(/[^\n]+/g)) {
+    if (line.length > 200 || found.length >= 100 || !TOTAL.test(line)) continue;
+    const figure = LAST_FIGURE.exec(line);
+    if (figure === null) continue;
+    const start = index + figure.index;
+    found.push({
+      start,
+      end: start + figure[1]!.length,
+      currencies: [],
+      readings: readFigure(figure[1]!),
+      inWords: false,
+    });
+  }
+  return found.filter(({ readings }) => readings.length > 0);
+}
+
+const LAST_FIGURE = new RegExp(`(?<![\\w.,])(${FIGURE})\\s*$`);
 
 function checkCurrency({ document, entities }: Look, value: string): Answer {
   const wanted = value.trim().toUpperCase();

@@ -796,7 +796,7 @@ function render(
   const bytes = Buffer.from(text, 'utf8');
   const broken =
     planted?.check === 'text_encoding'
-      ? Buffer.concat([bytes.subarray(0, bytes.length - 4), Buffer.from([0xe9, 0x20]), bytes.subarray(-4)])
+      ? Buffer.concat([bytes.subarray(0, -1), Buffer.from([0xe9, 0x20]), bytes.subarray(-1)])
       : bytes;
   return {
     bytes: new Uint8Array(broken),

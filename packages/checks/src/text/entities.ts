@@ -100,7 +100,7 @@ const ROLES: { role: DateRole; before: RegExp }[] = [
   {
     role: 'signed',
     before:
-      /\b(signed|executed|signature|dated|in witness whereof|(?<!\b(?:invoice|due|effective|expiry|expiration|end|issue|start|commencement|termination|payment|delivery|maturity)\s)date)\b[^.;]{0,40}$/i,
+      /\b(signed|executed|signature|(?<!\binvoice\s)dated|in witness whereof|(?<!\b(?:invoice|due|effective|expiry|expiration|end|issue|start|commencement|termination|payment|delivery|maturity)\s)date)\b[^.;]{0,40}$/i,
   },
 ];
 

@@ -24,6 +24,8 @@ export interface Tally {
 const ENTAILED: Record<string, readonly string[]> = {
   'text_currency (currency)': ['text_amount (amount)'],
   text_date_order: ['text_term'],
+  // A name with a foreign letter in it is another name.
+  text_deceptive_characters: ['text_party_name', 'text_party (parties)'],
   // A wrong sum may be the one that the metadata's amount is compared with.
   text_total: ['text_amount (amount)'],
 };

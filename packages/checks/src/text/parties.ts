@@ -30,6 +30,10 @@ const COMPANY = new RegExp(
 const LEADING =
   /^(?:(?:Between|And|By|This|The|An?|With|From|To|Of|For|In|On|At|Whereas|WHEREAS|BETWEEN|AND|Whether|When|If|As|Under|Seller|Buyer|Supplier|Vendor|Customer|Client|Bill|Invoice|Sold|Ship|Issued|Party|Agreement|Contract|Lender|Borrower|Licensor|Licensee|Provider|Signed|Name|Executed|Company|Our|Your|Dear|Payee|Payer)[:,]?\s+)+/;
 
+/** Capitals that run on into a name: "IN WITNESS WHEREOF Acme Ltd". */
+const SHOUTED =
+  /^(?:(?:IN|WITNESS|WHEREOF|THIS|AGREEMENT|CONTRACT|BETWEEN|AND|BY|FOR|ON|BEHALF|OF|THE|WHEREAS|SIGNED|EXECUTED|DATED)\s+)+/;
+
 /** Finds companies by their legal form. */
 export function findCompanies(text: string): NameMention[] {
   const found: NameMention[] = [];
@@ -43,6 +47,7 @@ export function findCompanies(text: string): NameMention[] {
       !new RegExp(`^\\n${SUFFIX}`).test(raw.slice(newline))
     )
       offset = newline + 1;
+    offset += SHOUTED.exec(raw.slice(offset))?.[0].length ?? 0;
     offset += LEADING.exec(raw.slice(offset))?.[0].length ?? 0;
     // "and" between two capitalised words may join two companies: "Smith and Jones Ltd" is rarer than "A Ltd and B Ltd".
     const name = raw.slice(offset).replace(/\s+/g, ' ');
