@@ -248,13 +248,11 @@ const TOTAL =
 
 function checkAmount({ document, entities, terms }: Look, value: string, currency: string | null): Answer {
   const said = declared('amount', value);
-  let wanted: Decimal;
-  try {
-    wanted = normaliseDecimal(value.trim());
-  } catch {
+  const wanted = exactNumber(value);
+  if (wanted === null) {
     return unknown(
       'text_amount',
-      `metadata.amount: expected a decimal number, got ${describe(value)}`,
+      `metadata.amount: expected a decimal number of at most 40 digits, got ${describe(value)}`,
       'amount',
     );
   }
@@ -302,6 +300,15 @@ function checkAmount({ document, entities, terms }: Look, value: string, currenc
     'amount',
     [said, ...candidates.slice(0, 3).map((_, i) => show(i))],
   );
+}
+
+function exactNumber(text: string): Decimal | null {
+  try {
+    const value = normaliseDecimal(text.trim());
+    return value.length > 42 ? null : value;
+  } catch {
+    return null;
+  }
 }
 
 /** Where no sum has a currency, the figures of the lines that say they are totals. */

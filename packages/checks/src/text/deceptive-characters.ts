@@ -48,8 +48,9 @@ export function findDeceptiveCharacters(text: string): DeceptiveCharacters[] {
 
 const CONTROLS =
   /(?:[\u202a-\u202e\u2066-\u2069\u200b-\u200d\u2060-\u2064\ufeff\u{e0000}-\u{e007f}\u180e\u115f\u1160\u3164]|[\u{e0100}-\u{e01ef}])+/gu;
+/** Bounded on both sides, or a long run of letters would cost its square. */
 const WORDS_OF_OTHER_SCRIPTS =
-  /[\p{L}\p{M}\p{N}]*[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Cherokee}\p{Script=Armenian}][\p{L}\p{M}\p{N}]*/gu;
+  /[\p{L}\p{M}\p{N}]{0,40}[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Cherokee}\p{Script=Armenian}][\p{L}\p{M}\p{N}]{0,40}/gu;
 
 /** Letters of other alphabets that common fonts draw like Latin ones: the upper and lower case of confusables.txt. */
 const LOOKALIKES = new Map(

@@ -20,7 +20,7 @@ export interface Definition {
 
 const SUFFIX =
   '(?:Ltd|Limited|Inc|Incorporated|LLC|L\\.L\\.C|LLP|L\\.P|LP|PLC|plc|Corp|Corporation|Company|GmbH|mbH|AG|KG|SE|S\\.A\\.S|SAS|S\\.A|SA|S\\.p\\.A|SpA|S\\.r\\.l|SRL|SARL|B\\.V|BV|N\\.V|NV|Oy|AB|ASA|ApS|Pty|Foundation|Stiftung|Trust)';
-const WORD = "(?:\\p{N}{0,3}\\p{Lu}[\\p{L}\\p{N}'’.&-]*|&)";
+const WORD = "(?:\\p{N}{0,3}\\p{Lu}[\\p{L}\\p{N}'’.&-]{0,40}|&)";
 const LINK = '(?:of|and|de|der|von|van)';
 const COMPANY = new RegExp(
   `(?<![\\p{L}\\p{N}])${WORD}(?:[ \\n]${WORD}|[ \\n]${LINK}(?=[ \\n]${WORD})){0,6}?,?[ \\n](?:\\(?${SUFFIX}\\)?(?:\\.|(?![\\p{L}\\p{N}]))(?:[ \\n](?:&[ \\n])?(?:Co|${SUFFIX})(?:\\.|(?![\\p{L}\\p{N}])))?)`,

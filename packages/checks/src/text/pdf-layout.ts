@@ -109,5 +109,5 @@ function hiddenOf(runs: readonly PdfRun[], page: number, lines: readonly Line[])
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
+  return sorted[(sorted.length - 1) >> 1] ?? 0;
 }

@@ -136,7 +136,7 @@ function inflateUntilError(data: Buffer, bound: number): Buffer {
 }
 
 /** LZW as TIFF and PDF have it (ISO 32000-1, 7.4.4): 9 to 12 bits a code, 256 clears, 257 ends. */
-function lzwDecoded(data: Buffer, early: boolean, bound: number): Buffer {
+export function lzwDecoded(data: Buffer, early: boolean, bound: number): Buffer {
   let output = Buffer.alloc(Math.min(bound, Math.max(1024, data.length * 4)));
   let length = 0;
   /** Where an entry's bytes stand in the output: every entry was written there when it was made. */

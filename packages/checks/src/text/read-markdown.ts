@@ -5,6 +5,8 @@ import { TextBuilder } from './text-builder.ts';
 
 /** Quotes and lists inside each other cost the lexer the square of their depth. */
 const MAX_NESTING = 40;
+/** In one paragraph: marked pairs emphasis by trying every two, and `**a _` ten thousand times takes minutes. */
+const MAX_DELIMITERS = 600;
 
 /**
  * Reads Markdown through marked's lexer. Its tokens carry no places, but follow the source in order: each piece of
@@ -17,9 +19,17 @@ export function readMarkdown(source: string): ReadText {
   return reader.builder.done();
 }
 
-/** Markers deeper than anybody writes become spaces, so that every other character keeps its place. */
+/** Markers deeper or denser than anybody writes become spaces, so that every other character keeps its place. */
 function flattened(source: string): string {
-  return source.replace(/^[ \t>*+-]+/gm, (markers) => {
+  let delimiters = 0;
+  const sparse = source.replace(/\n[ \t]*\n|[*_~`[\]<]/g, (mark) => {
+    if (mark.startsWith('\n')) {
+      delimiters = 0;
+      return mark;
+    }
+    return ++delimiters > MAX_DELIMITERS ? ' ' : mark;
+  });
+  return sparse.replace(/^[ \t>*+-]+/gm, (markers) => {
     let depth = 0;
     return markers.replace(/[>*+-]/g, (marker) => (++depth > MAX_NESTING ? ' ' : marker));
   });

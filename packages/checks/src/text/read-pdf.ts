@@ -23,8 +23,8 @@ const WORKER: string = 'pdfjs-dist/legacy/build/pdf.worker.mjs';
 export async function readPdf(bytes: Uint8Array, limits: DocumentLimits): Promise<TextDocument> {
   measurePdf(bytes, limits);
   const task = getDocument({
-    // pdf.js takes the buffer away from its owner.
-    data: bytes.slice(),
+    // pdf.js takes the buffer away from its owner, and wants no Node Buffer.
+    data: new Uint8Array(bytes),
     verbosity: VerbosityLevel.ERRORS,
     disableFontFace: true,
     useSystemFonts: false,
