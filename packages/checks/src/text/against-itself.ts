@@ -3,7 +3,7 @@ import { FIGURE, readFigure } from './amounts.ts';
 import { type Answer, fails, passes, unknown } from './answer.ts';
 import { addDays, addPeriod, daysBetween, type PeriodMention } from './dates.ts';
 import { type DatedMention, type Entities, type Quote, quote } from './entities.ts';
-import { findGoverningLaws } from './governing-law.ts';
+import { findGoverningLaws, type GoverningLaw } from './governing-law.ts';
 import { findNumbersInWords } from './numbers-in-words.ts';
 import { type Definition, editDistance, type NameMention, normaliseName, stemOf } from './parties.ts';
 import type { TextDocument } from './read-document.ts';
@@ -117,7 +117,7 @@ export function checkItself(
 const TERM_WORDS =
   /\b(term|duration|remain(?:s)? in (?:full )?(?:force|effect)|continu(?:e|es|ing)|in force for|period of validity|fixed period|engagement|valid for|lease(?:d)? for|runs? for|last(?:s)? for|lasting|binding for|initial period)\b/i;
 const NOT_THE_TERM =
-  /\b(notice|renew\w*|successive|extend\w*|extension|additional|thereafter|after (?:the )?(?:termination|expiry|expiration)|surviv\w*|confidential\w*|warrant\w*|payment|invoice|pay|cure|remed\w+|retain|retention|prior to|before|within|limitation|non-?compet\w*)\b/i;
+  /\b(notice|renew\w*|successive|extend\w*|extension|additional|thereafter|after (?:the )?(?:termination|expiry|expiration)|surviv\w*|confidential\w*|warrant\w*|payment|invoice|pay|cure|remed\w+|retain|retention|prior to|before|within|limitation|non-?compet\w*|insolven\w*|bankrupt\w*|proceedings?|breach\w*|default\w*|force majeure|delay\w*|more than|exceed\w*|suspen\w*|probation\w*)\b/i;
 
 function compareTerm({ text, entities, terms }: Look): Comparison {
   const lengths = entities.periods.filter(
@@ -130,27 +130,34 @@ function compareTerm({ text, entities, terms }: Look): Comparison {
   const contradictions: Contradiction[] = [];
   let compared = 0;
   const [first] = lengths;
-  for (const other of lengths.slice(1, 20)) {
+  const ofAgreement = lengths.filter(({ start }) =>
+    /\b(?:initial term|term of (?:this|the) (?:agreement|contract|lease)|this (?:agreement|contract)|the (?:agreement|contract))\b/i.test(
+      text.slice(Math.max(sentenceAt(entities.sentences, start)?.start ?? start, start - 160), start),
+    ),
+  );
+  const [main] = ofAgreement;
+  for (const other of ofAgreement.slice(1, 20)) {
     compared++;
-    if (!sameLength(first!, other)) {
+    if (!sameLength(main!, other)) {
       contradictions.push({
-        what: `The term is ${say(first!)} in one place and ${say(other)} in another.`,
-        places: [first!, other],
+        what: `The term is ${say(main!)} in one place and ${say(other)} in another.`,
+        places: [main!, other],
       });
     }
   }
-  if (first !== undefined && starts.length > 0 && ends.length > 0) {
+  const near = (one: { start: number }) => first !== undefined && Math.abs(one.start - first.start) < 300;
+  if (first !== undefined && starts.some(near) && ends.some(near)) {
     compared++;
     // The start that stands in the clause of the length counts before one elsewhere.
-    const near = [...starts].sort(
+    const nearest = [...starts].sort(
       (a, b) => Math.abs(a.start - first.start) - Math.abs(b.start - first.start),
     );
     const end = [...ends].sort(
       (a, b) => Math.abs(a.start - first.start) - Math.abs(b.start - first.start),
     )[0]!;
-    const agrees = near.some((start) => fits(start, first, end, terms.toleranceDays));
+    const agrees = nearest.some((start) => fits(start, first, end, terms.toleranceDays));
     if (!agrees) {
-      const start = near[0]!;
+      const start = nearest[0]!;
       const expected = addPeriod(start.readings[0]!, first.count, first.unit);
       contradictions.push({
         what: `A term of ${say(first)} from ${start.readings.join(' or ')} ends on ${expected === null ? 'another day' : addDays(expected, -1)}, not on ${end.readings.join(' or ')}.`,
@@ -212,21 +219,12 @@ interface Notice {
   period: PeriodMention;
 }
 
+/** Notices with a condition of their own, and those of other contracts: their periods may well differ. */
+const SPECIAL =
+  /\b(breach\w*|default\w*|remed(?:y|ied|ies)|cure[sd]?|fails? to|failure|insolven\w*|for cause|if|in the event|event of|in case|upon (?:the|a|any)|unless|insur\w*|polic(?:y|ies)|employee|audit\w*|inspect\w*|change (?:of|in) control|force majeure|where)\b/i;
 const ACTS: [act: string, words: RegExp][] = [
-  [
-    'ending it for breach',
-    /\b(breach\w*|default\w*|remed(?:y|ied|ies)|cure[sd]?|fails? to (?:pay|perform)|insolven\w*|for cause)\b/i,
-  ],
   ['not renewing it', /\b(non-?renewal|not (?:to )?renew\w*|renew\w*|extension)\b/i],
-  [
-    'changing prices',
-    /\b(increase|adjust\w*|change|amend\w*|revise)\b[^.]{0,40}\b(price|fee|rate|charge|tariff)s?\b/i,
-  ],
-  ['an inspection', /\b(audit\w*|inspect\w*|access to (?:the )?premises)\b/i],
-  [
-    'ending it',
-    /\b(terminat\w*|cancel\w*|end this|bring this [^.]{0,30} to an end|withdraw\w*|resign\w*)\b/i,
-  ],
+  ['ending it', /\b(terminat\w*|cancel\w*|end this|bring this [^.]{0,30} to an end|withdraw\w*)\b/i],
 ];
 
 function compareNotice({ text, entities }: Look): Comparison {
@@ -278,7 +276,7 @@ function actOf(sentence: Sentence, text: string, period: PeriodMention): string 
     (/\b(?:at least|not less than|no later than)\s*$/i.test(before) &&
       /^\s*(?:in advance|before|prior|beforehand)/i.test(after)) ||
     /\bnotice period\b[^.;]{0,60}$/i.test(before);
-  if (!isNotice) return null;
+  if (!isNotice || SPECIAL.test(sentence.text)) return null;
   return ACTS.find(([, words]) => words.test(sentence.text))?.[0] ?? null;
 }
 
@@ -305,15 +303,21 @@ function sameWho(a: string | null, b: string | null): boolean {
 
 // --- governing law, words and figures ---------------------------------------------------------------------------
 
-function compareLaws({ text }: Look): Comparison {
+function compareLaws({ text, entities }: Look): Comparison {
   const laws = findGoverningLaws(text);
   const [first] = laws;
+  const other = (law: GoverningLaw) => {
+    const [a, b] = [first!.jurisdiction, law.jurisdiction].map((one) => one.replaceAll(' ', ''));
+    // "Ontario and the federal laws of Canada" is one choice.
+    const apart = sentenceAt(entities.sentences, law.start) !== sentenceAt(entities.sentences, first!.start);
+    return apart && !a!.includes(b!) && !b!.includes(a!);
+  };
   const contradictions = laws
     .slice(1)
-    .filter(({ jurisdiction }) => jurisdiction !== first!.jurisdiction)
-    .map((other) => ({
-      what: `The law of ${first!.name} governs in one place, that of ${other.name} in another.`,
-      places: [first!, other],
+    .filter(other)
+    .map((law) => ({
+      what: `The law of ${first!.name} governs in one place, that of ${law.name} in another.`,
+      places: [first!, law],
     }));
   return { compared: laws.length, contradictions, subject: 'clause that chooses a law' };
 }
@@ -389,11 +393,17 @@ function compareDefinitions({ text, entities }: Look): Comparison {
 
 /** Two parties, or two meanings in words, can be compared; a bracket after a description cannot. */
 function sameMeaning(a: Definition, b: Definition): boolean {
-  if (a.party !== null && b.party !== null) return normaliseName(a.party) === normaliseName(b.party);
+  if (a.party !== null && b.party !== null) {
+    const [one, other] = [normaliseName(a.party), normaliseName(b.party)];
+    const term = a.term.toLowerCase();
+    return one === other || (one.includes(term) && other.includes(term));
+  }
   if (!a.inWords || !b.inWords) return true;
   // "has the meaning given in clause 2" repeats, it does not define.
   return (
-    /\b(?:section|clause|above|below|schedule)\b/.test(`${a.meaning} ${b.meaning}`) || a.meaning === b.meaning
+    /\b(?:section|clause|article|above|below|schedule|in relation to|with respect to|in respect of|as to|for purposes|for the purposes)\b/.test(
+      `${a.meaning} ${b.meaning}`,
+    ) || a.meaning === b.meaning
   );
 }
 
@@ -417,9 +427,13 @@ function undefinedTerms(text: string, defined: ReadonlySet<string>, entities: En
     known.push({ start: match.index, end: match.index + match[1]!.length });
     uses.set(key, known);
   }
-  const lower = text.slice(0, 500_000);
+  const plain = text.slice(0, 500_000).toLowerCase();
+  const undefinedUse = ([key, places]: [string, unknown[]]) =>
+    places.length >= 3 &&
+    !plain.includes(` ${key} `) &&
+    !new RegExp(`["“”'’:]\\s?${key}\\b|\\b${key}\\s?(?:["“”:]|means|shall mean)`).test(plain);
   return [...uses]
-    .filter(([key, places]) => places.length >= 2 && !lower.includes(` ${key} `))
+    .filter(undefinedUse)
     .slice(0, 50)
     .map(([, places]) => ({
       what: `“${text.slice(places[0]!.start, places[0]!.end).replace(/\s+/g, ' ')}” is used like a defined term but not defined.`,
@@ -458,13 +472,16 @@ function compareDates({ text, entities }: Look): Comparison {
       });
   };
   const effective = of('effective')[0];
-  for (const end of of('expiry').slice(0, 10)) {
-    // The nearest start before the end's own words: other periods have starts of their own.
-    const start =
-      of('effective').findLast((one) => one.start < end.start && end.start - one.start < 400) ?? effective;
+  for (const end of of('expiry').slice(0, 50)) {
+    // Only a start in the same sentence or just before it: contracts tell of many periods.
+    const sentence = sentenceAt(entities.sentences, end.start);
+    const start = of('effective').findLast(
+      (one) => one.start < end.start && (one.start >= (sentence?.start ?? 0) || end.start - one.start < 120),
+    );
     mustPrecede(start, end, (a, b) => `It ends on ${b}, before it begins on ${a}.`);
   }
-  mustPrecede(of('issued')[0], of('due')[0], (a, b) => `It is due on ${b}, before it was issued on ${a}.`);
+  if (text.length < 20_000)
+    mustPrecede(of('issued')[0], of('due')[0], (a, b) => `It is due on ${b}, before it was issued on ${a}.`);
   const before =
     /\b(?:sign|execut)\w*\b[^.;]{0,60}\b(?:before|prior to|in advance of|not later than|no later than|on or before)\s+(?:the\s+)?(?:Effective|Commencement|Start)\s+Date\b/i.exec(
       text,
@@ -491,10 +508,15 @@ function compareNames({ entities }: Look): Comparison {
     if (!names.has(key) && names.size < 300) names.set(key, company);
   }
   const contradictions: Contradiction[] = [];
+  // Companies that are named together are meant to be told apart.
+  const inOneSentence = (one: NameMention, other: NameMention) =>
+    sentenceAt(entities.sentences, one.start) === sentenceAt(entities.sentences, other.start);
   const list = [...names];
   for (const [i, [key, one]] of list.entries()) {
     for (const [otherKey, other] of list.slice(i + 1)) {
       const [a, b] = [stemOf(one.name), stemOf(other.name)];
+      const glued = key.replaceAll(' ', '') === otherKey.replaceAll(' ', '');
+      if (glued || inOneSentence(one, other)) continue;
       const otherForm = a === b && key !== otherKey;
       const otherLetters =
         a !== b &&
@@ -515,31 +537,34 @@ const OTHER_TEXT =
 function compareReferences({ text }: Look): Comparison {
   const contradictions: Contradiction[] = [];
   let compared = 0;
-  const headings = new Set<string>();
-  for (const match of text.matchAll(
-    /^[ \t]*(?:(?:Section|Clause|Article|SECTION|CLAUSE|ARTICLE|§)[ \t]*)?(\d{1,3}(?:\.\d{1,3}){0,5})[.)]?[ \t:–-]+(?=[\p{L}“"(])/gmu,
-  )) {
-    const parts = match[1]!.split('.');
-    for (let i = 1; i <= parts.length; i++) headings.add(parts.slice(0, i).join('.'));
+  const numbers = sectionNumbers(text);
+  for (const match of text.matchAll(REFERENCE)) {
+    const number = match[1]!;
+    const lineStart = text.lastIndexOf('\n', match.index) + 1;
+    // A heading is no reference to itself.
+    if (text.slice(lineStart, match.index).trim() === '' && numbers.has(number)) continue;
+    const end = match.index + match[0].length;
+    if (OTHER_TEXT.test(text.slice(end, end + 60))) continue;
+    const parts = number.split('.');
+    const parent = parts.slice(0, -1).join('.');
+    const last = lastOf(numbers, parent);
+    // Numbers get lost when documents are converted: only one beyond the last of at least three is surely missing.
+    if (last < 3) continue;
+    compared++;
+    if (numbers.has(number) || Number(parts.at(-1)) <= last) continue;
+    contradictions.push({
+      what: `It refers to ${match[0].replace(/\s+/g, ' ')}, which it does not have.`,
+      places: [{ start: match.index, end }, ...(parent === '' ? lastHeading(text) : [])],
+    });
   }
-  const top = new Set([...headings].filter((one) => !one.includes('.')));
-  if (top.size >= 2) {
-    for (const match of text.matchAll(
-      /\b(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|§)\s*(\d{1,3}(?:\.\d{1,3}){0,5})(?![\d%])/g,
-    )) {
-      const lineStart = text.lastIndexOf('\n', match.index) + 1;
-      // A heading is no reference to itself.
-      if (text.slice(lineStart, match.index).trim() === '' && headings.has(match[1]!)) continue;
-      if (OTHER_TEXT.test(text.slice(match.index + match[0].length, match.index + match[0].length + 60)))
-        continue;
-      compared++;
-      if (!headings.has(match[1]!)) {
-        contradictions.push({
-          what: `It refers to ${match[0].replace(/\s+/g, ' ')}, which it does not have.`,
-          places: [{ start: match.index, end: match.index + match[0].length }, ...lastHeading(text)],
-        });
-      }
-    }
+  const missing = new Set(contradictions.map(({ what }) => what));
+  // Many missing sections are a numbering that was not understood.
+  if (missing.size > 3 && contradictions.length > 0.2 * compared) {
+    return {
+      compared: 0,
+      contradictions: [],
+      subject: 'numbering that its cross-references can be followed by',
+    };
   }
   for (const kind of ['Schedule', 'Annex', 'Appendix', 'Exhibit']) {
     const own = new Set(
@@ -547,22 +572,53 @@ function compareReferences({ text }: Look): Comparison {
         ...text.matchAll(
           new RegExp(`^[ \\t]*${kind}[ \\t]+([A-Z]|\\d{1,2})\\b(?=[ \\t]*(?:$|[:–—.-]|\\n))`, 'gim'),
         ),
-      ].map(([, name]) => name),
+      ].map(([, name]) => name!),
     );
-    if (own.size === 0) continue;
+    // One attachment that is there does not mean that all are.
+    if (own.size < 2) continue;
     for (const match of text.matchAll(
       new RegExp(`\\b${kind}\\s+([A-Z]|\\d{1,2})\\b(?!\\s*(?:of|to)\\s+the\\s+\\p{Lu})`, 'gu'),
     )) {
       compared++;
-      if (!own.has(match[1])) {
-        contradictions.push({
-          what: `It refers to ${match[0].replace(/\s+/g, ' ')}, which it does not have.`,
-          places: [{ start: match.index, end: match.index + match[0].length }],
-        });
-      }
+      if (own.has(match[1]!)) continue;
+      const place = { start: match.index, end: match.index + match[0].length };
+      contradictions.push({
+        what: `It refers to ${match[0].replace(/\s+/g, ' ')}, which it does not have.`,
+        places: [place],
+      });
     }
   }
   return { compared, contradictions, subject: 'cross-reference to a numbered section' };
+}
+
+const REFERENCE =
+  /\b(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|§)\s*(\d{1,3}(?:\.\d{1,3}){0,5})(?![\d%])/g;
+
+/** Every number that stands before words without being referred to, at a line's beginning or after a stop. */
+function sectionNumbers(text: string): Set<string> {
+  const numbers = new Set<string>();
+  for (const pattern of [
+    /^[ \t]*(?:(?:Section|Clause|Article|SECTION|CLAUSE|ARTICLE|§)[ \t]*)?(\d{1,3}(?:\.\d{1,3}){0,5})[.)]?[ \t:–-]+(?=[\p{L}“"(])/gmu,
+    /(?<=[.;:)\p{L}]\s?)(?<!(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|and|or|to|through)\s?)(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s{0,2}(?=[\p{Lu}“"(])/gu,
+    /(?<=[.;:]\s?)(\d{1,2})\.\s{0,2}(?=\p{Lu})/gu,
+  ]) {
+    for (const match of text.matchAll(pattern)) {
+      const parts = match[1]!.split('.');
+      for (let i = 1; i <= parts.length; i++) numbers.add(parts.slice(0, i).join('.'));
+    }
+  }
+  return numbers;
+}
+
+/** The highest number below a section, or of the sections themselves. */
+function lastOf(numbers: ReadonlySet<string>, parent: string): number {
+  const prefix = parent === '' ? '' : `${parent}.`;
+  let last = 0;
+  for (const number of numbers) {
+    const rest = number.startsWith(prefix) ? number.slice(prefix.length) : '';
+    if (/^\d+$/.test(rest)) last = Math.max(last, Number(rest));
+  }
+  return last;
 }
 
 /** The document's last numbered heading: the other place that shows where the numbers end. */

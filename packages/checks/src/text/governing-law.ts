@@ -82,6 +82,7 @@ export function findGoverningLaws(text: string): GoverningLaw[] {
         .replace(/\s+/g, ' ')
         .replace(/ (Law|Laws|The|This|Any|All|Each|Without)\b.*$/, '')
         .replace(/[.,]$/, '');
+      if (NO_PLACE.test(name) || name === name.toUpperCase()) continue;
       const here = { start: match.index, end: match.index + match[0].length };
       if (found.some((one) => one.start < here.end && here.start < one.end)) continue;
       found.push({ ...here, name, jurisdiction: normaliseJurisdiction(name) });
@@ -90,6 +91,9 @@ export function findGoverningLaws(text: string): GoverningLaw[] {
   }
   return found.sort((a, b) => a.start - b.start);
 }
+
+const NO_PLACE =
+  /^(?:This|These|Any|All|Each|The|If|Agreement)\b|\b(?:Agreement|Securities|Contract|Act|Section|Party|Parties)\b/;
 
 /** One spelling for each: `the State of New York` is New York, `English` is England and Wales. */
 export function normaliseJurisdiction(name: string): string {

@@ -23,12 +23,14 @@ const SCALES: Record<string, bigint> = {
   billion: 1_000_000_000n,
   trillion: 1_000_000_000_000n,
 };
-const WORD = `(?:${[...Object.keys(SMALL), ...Object.keys(TENS), ...Object.keys(SCALES), 'fourty', 'hundred'].join('|')})`;
-/** Bounded: nobody writes a number of more than forty words. */
+const WORD = `(?:${[...Object.keys(TENS), ...Object.keys(SMALL), ...Object.keys(SCALES), 'fourty', 'hundred'].sort((a, b) => b.length - a.length).join('|')})`;
+/** Conversions glue words ("onehundred"); bounded, for nobody writes a number of more than forty words. */
 const RUN = new RegExp(
-  `\\b(?:an?\\s+(?=hundred|thousand|million|billion))?${WORD}(?:(?:[\\s-]+|,\\s+|\\s+and\\s+)${WORD}){0,40}\\b`,
+  `\\b(?:an?\\s+(?=hundred|thousand|million|billion))?${WORD}(?:(?:[\\s-]*|,\\s+|[\\s-]+and[\\s-]+)${WORD}){0,40}\\b`,
   'gi',
 );
+/** What stands before a number and is a part of it that was not understood. */
+const TORN = /(?:hundred|thousand|million|billion|\p{L}-)(?:[\s-]*and)?[\s-]*$/iu;
 const CENTS = /^(?:\s+(?:and|&)\s+(?:(\d{1,2})\s*\/\s*100)\b)/i;
 
 /**
@@ -40,7 +42,7 @@ const CENTS = /^(?:\s+(?:and|&)\s+(?:(\d{1,2})\s*\/\s*100)\b)/i;
 export function findNumbersInWords(text: string): NumberInWords[] {
   const found: NumberInWords[] = [];
   for (const { 0: run, index } of text.matchAll(RUN)) {
-    const value = readRun(run.toLowerCase());
+    const value = TORN.test(text.slice(Math.max(0, index - 24), index)) ? null : readRun(run.toLowerCase());
     if (value === null) continue;
     const cents = CENTS.exec(text.slice(index + run.length, index + run.length + 20));
     const fraction = cents === null ? '' : cents[1]!.padStart(2, '0').replace(/0+$/, '');
@@ -53,6 +55,8 @@ export function findNumbersInWords(text: string): NumberInWords[] {
   return found;
 }
 
+const WORDS = new RegExp(`${WORD}|and|an?`, 'g');
+
 /** null for words that make no number, such as "two three" or "one and twenty hundred". */
 function readRun(run: string): bigint | null {
   let total = 0n;
@@ -60,7 +64,7 @@ function readRun(run: string): bigint | null {
   let lastScale: bigint | null = null;
   /** What the group still takes: hundreds, tens, units. */
   let room = 1000n;
-  for (const word of run.split(/[\s,-]+/)) {
+  for (const word of run.match(WORDS) ?? []) {
     if (word === 'and' || word === 'a' || word === 'an' || word === '') {
       if (word.startsWith('a') && word !== 'and') group = 1n;
       continue;

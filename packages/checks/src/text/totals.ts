@@ -305,7 +305,7 @@ function sharesInProse(text: string): Result {
       ),
     ];
     const values = shares.map(([, before, after]) => readFigure((before ?? after)!)[0]!);
-    if (values.length < 2) continue;
+    if (values.length < 2 || values.some((value) => compareDecimal(value, '100') >= 0)) continue;
     compared++;
     const sum = add(values);
     if (compareDecimal(sum, '100') <= 0 || near(sum, '100', '0.1')) continue;
