@@ -117,7 +117,7 @@ export function checkItself(
 const TERM_WORDS =
   /\b(term|duration|remain(?:s)? in (?:full )?(?:force|effect)|continu(?:e|es|ing)|in force for|period of validity|fixed period|engagement|valid for|lease(?:d)? for|runs? for|last(?:s)? for|lasting|binding for|initial period)\b/i;
 const NOT_THE_TERM =
-  /\b(notice|renew\w*|successive|extend\w*|extension|additional|thereafter|after (?:the )?(?:termination|expiry|expiration)|surviv\w*|confidential\w*|warrant\w*|payment|invoice|pay|cure|remed\w+|retain|retention|prior to|before|within|limitation|non-?compet\w*|insolven\w*|bankrupt\w*|proceedings?|breach\w*|default\w*|force majeure|delay\w*|more than|exceed\w*|suspen\w*|probation\w*)\b/i;
+  /\b(notice|renew\w*|successive|extend\w*|extension|additional|thereafter|after (?:the )?(?:termination|expiry|expiration)|surviv\w*|confidential\w*|warrant\w*|payment|invoice|pay|cure|remed\w+|retain|retention|prior to|before|within|limitation|non-?compet\w*|insolven\w*|bankrupt\w*|proceedings?|breach\w*|default\w*|force majeure|delay\w*|more than|exceed\w*|suspen\w*|probation\w*|fail\w*|records?|inventory|director\w*|chairman)\b/i;
 
 function compareTerm({ text, entities, terms }: Look): Comparison {
   const lengths = entities.periods.filter(
@@ -343,7 +343,12 @@ function compareWords({ text }: Look): Comparison {
     const figure = after?.[1] ?? before?.[1];
     if (figure === undefined) continue;
     const readings = readFigure(figure);
-    if (readings.length === 0) continue;
+    // "One half of one percent (0.5%)", "fifty billion ($50 billion)": the figure says the fraction or the scale itself.
+    const scaled = /\b(?:hundred|thousand|million|billion|trillion|mn|bn|m|k)\b/i.test(
+      after?.[0].slice(after[0].lastIndexOf(figure) + figure.length) ?? '',
+    );
+    if (readings.length === 0 || scaled || /\b(?:half|third|quarter|tenths?|point) (?:of )?$/i.test(lead))
+      continue;
     compared++;
     if (readings.includes(normaliseDecimal(value))) continue;
     const from = before === null ? start : start - lead.length + before.index;
@@ -366,7 +371,7 @@ const CUSTOMARY = new Set(
   (
     'agreement contract parties party section clause article schedule annex appendix exhibit paragraph preamble recitals courts court state states united kingdom republic union european commission ' +
     'government act code regulation directive court internet company board president director monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december ' +
-    'english german french swiss euro dollar ethereum bitcoin chamber commerce arbitration rules bank federal reserve security exchange nasdaq treasury'
+    'league association university city country world north south east west national san new affiliate affiliates english german french swiss euro dollar ethereum bitcoin chamber commerce arbitration rules bank federal reserve security exchange nasdaq treasury'
   ).split(' '),
 );
 
@@ -427,10 +432,11 @@ function undefinedTerms(text: string, defined: ReadonlySet<string>, entities: En
     known.push({ start: match.index, end: match.index + match[1]!.length });
     uses.set(key, known);
   }
-  const plain = text.slice(0, 500_000).toLowerCase();
+  const shown = text.slice(0, 500_000);
+  const plain = shown.toLowerCase();
   const undefinedUse = ([key, places]: [string, unknown[]]) =>
     places.length >= 3 &&
-    !plain.includes(` ${key} `) &&
+    !shown.includes(` ${key} `) &&
     !new RegExp(`["“”'’:]\\s?${key}\\b|\\b${key}\\s?(?:["“”:]|means|shall mean)`).test(plain);
   return [...uses]
     .filter(undefinedUse)
@@ -551,7 +557,9 @@ function compareReferences({ text }: Look): Comparison {
     // Numbers get lost when documents are converted: only one beyond the last of at least three is surely missing.
     if (last < 3) continue;
     compared++;
-    if (numbers.has(number) || Number(parts.at(-1)) <= last) continue;
+    const ours = Number(parts.at(-1));
+    // Far beyond the last it is a statute's number.
+    if (numbers.has(number) || ours <= last || ours > last + 20) continue;
     contradictions.push({
       what: `It refers to ${match[0].replace(/\s+/g, ' ')}, which it does not have.`,
       places: [{ start: match.index, end }, ...(parent === '' ? lastHeading(text) : [])],
@@ -580,7 +588,10 @@ function compareReferences({ text }: Look): Comparison {
       new RegExp(`\\b${kind}\\s+([A-Z]|\\d{1,2})\\b(?!\\s*(?:of|to)\\s+the\\s+\\p{Lu})`, 'gu'),
     )) {
       compared++;
-      if (own.has(match[1]!)) continue;
+      const beyond = [...own].every(
+        (name) => name.length < match[1]!.length || (name.length === match[1]!.length && name < match[1]!),
+      );
+      if (!beyond) continue;
       const place = { start: match.index, end: match.index + match[0].length };
       contradictions.push({
         what: `It refers to ${match[0].replace(/\s+/g, ' ')}, which it does not have.`,
