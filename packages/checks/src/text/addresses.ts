@@ -30,6 +30,11 @@ export function findAddresses(text: string): AddressMention[] {
   for (const { kind, pattern } of CANDIDATES) {
     for (const { 0: raw, index } of text.matchAll(pattern)) {
       const mention = read(kind, raw);
+      // Base58 looks like any long word: without a right checksum only words about money make it an address.
+      const lead = text.slice(Math.max(0, index - 80), index);
+      const legacy = kind === 'bitcoin' && /^[13]/.test(raw);
+      if (legacy && mention?.checksum === false && !/bitcoin|btc|wallet|address|pay|send/i.test(lead))
+        continue;
       if (mention !== null)
         found.push({
           start: index,

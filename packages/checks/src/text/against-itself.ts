@@ -116,6 +116,9 @@ export function checkItself(
 
 const TERM_WORDS =
   /\b(term|duration|remain(?:s)? in (?:full )?(?:force|effect)|continu(?:e|es|ing)|in force for|period of validity|fixed period|engagement|valid for|lease(?:d)? for|runs? for|last(?:s)? for|lasting|binding for|initial period)\b/i;
+/** Only what says outright that it is the term is compared with another length. */
+const STATED_TERM =
+  /\b(?:initial )?term(?: of (?:this|the) (?:agreement|contract|lease))?(?: shall| will)? (?:be|is|of|runs for)(?: for)?(?: a(?: period of)?)?\s*$/i;
 const NOT_THE_TERM =
   /\b(notice|renew\w*|successive|extend\w*|extension|additional|thereafter|after (?:the )?(?:termination|expiry|expiration)|surviv\w*|confidential\w*|warrant\w*|payment|invoice|pay|cure|remed\w+|retain|retention|prior to|before|within|limitation|non-?compet\w*|insolven\w*|bankrupt\w*|proceedings?|breach\w*|default\w*|force majeure|delay\w*|more than|exceed\w*|suspen\w*|probation\w*|fail\w*|records?|inventory|director\w*|chairman)\b/i;
 
@@ -131,9 +134,7 @@ function compareTerm({ text, entities, terms }: Look): Comparison {
   let compared = 0;
   const [first] = lengths;
   const ofAgreement = lengths.filter(({ start }) =>
-    /\b(?:initial term|term of (?:this|the) (?:agreement|contract|lease)|this (?:agreement|contract)|the (?:agreement|contract))\b/i.test(
-      text.slice(Math.max(sentenceAt(entities.sentences, start)?.start ?? start, start - 160), start),
-    ),
+    STATED_TERM.test(text.slice(Math.max(0, start - 120), start)),
   );
   const [main] = ofAgreement;
   for (const other of ofAgreement.slice(1, 20)) {
@@ -392,16 +393,22 @@ function compareDefinitions({ text, entities }: Look): Comparison {
     }
   }
   // A document without a habit of defining cannot break it.
-  if (byTerm.size >= 2) contradictions.push(...undefinedTerms(text, new Set(byTerm.keys()), entities));
+  if (byTerm.size >= 2 && text.length < MAX_SELF_CONTAINED)
+    contradictions.push(...undefinedTerms(text, new Set(byTerm.keys()), entities));
   return { compared: definitions.length, contradictions, subject: 'defined term' };
 }
+
+/** Longer contracts define terms in attachments, which are other files. */
+const MAX_SELF_CONTAINED = 30_000;
 
 /** Two parties, or two meanings in words, can be compared; a bracket after a description cannot. */
 function sameMeaning(a: Definition, b: Definition): boolean {
   if (a.party !== null && b.party !== null) {
     const [one, other] = [normaliseName(a.party), normaliseName(b.party)];
     const term = a.term.toLowerCase();
-    return one === other || (one.includes(term) && other.includes(term));
+    // What is no company by its form was guessed from capitals, and a short name of a group may mean any of it.
+    const companies = stemOf(a.party) !== one && stemOf(b.party) !== other;
+    return !companies || one === other || one.includes(term) || other.includes(term);
   }
   if (!a.inWords || !b.inWords) return true;
   // "has the meaning given in clause 2" repeats, it does not define.
@@ -538,7 +545,7 @@ function compareNames({ entities }: Look): Comparison {
 }
 
 const OTHER_TEXT =
-  /^(?:\s*\([a-z0-9]{1,4}\)){0,3}\s*(?:,\s*)?(?:of|in|to|under)\s+(?:the\s+)?(?!this\b|these\b|Agreement\b|Contract\b|present\b)(?:said\s+|Swiss\s+|German\s+)?(?:\p{Lu}|EU\b)/u;
+  /^(?:\s*(?:(?:,|or|and)\s*\d{1,3}(?:\.\d{1,3})*|\([a-z0-9]{1,4}\))){0,6}\s*(?:,\s*)?(?:of|in|to|under)\s+(?:the\s+)?(?!this\b|these\b|Agreement\b|Contract\b|present\b)(?:said\s+|Swiss\s+|German\s+)?(?:\p{Lu}|EU\b)/u;
 
 function compareReferences({ text }: Look): Comparison {
   const contradictions: Contradiction[] = [];
@@ -603,14 +610,14 @@ function compareReferences({ text }: Look): Comparison {
 }
 
 const REFERENCE =
-  /\b(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|§)\s*(\d{1,3}(?:\.\d{1,3}){0,5})(?![\d%])/g;
+  /\b(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|§)\s*(\d{1,3}(?:\.\d{1,3}){0,5})(?![\d%A-Za-z])/g;
 
 /** Every number that stands before words without being referred to, at a line's beginning or after a stop. */
 function sectionNumbers(text: string): Set<string> {
   const numbers = new Set<string>();
   for (const pattern of [
     /^[ \t]*(?:(?:Section|Clause|Article|SECTION|CLAUSE|ARTICLE|§)[ \t]*)?(\d{1,3}(?:\.\d{1,3}){0,5})[.)]?[ \t:–-]+(?=[\p{L}“"(])/gmu,
-    /(?<=[.;:)\p{L}]\s?)(?<!(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|and|or|to|through)\s?)(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s{0,2}(?=[\p{Lu}“"(])/gu,
+    /(?<=[.;:)\p{L}]\s{0,30})(?<!(?:[Ss]ections?|[Cc]lauses?|[Aa]rticles?|[Pp]aragraphs?|and|or|to|through)\s{0,3})(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s{0,2}(?=[\p{Lu}“"(])/gu,
     /(?<=[.;:]\s?)(\d{1,2})\.\s{0,2}(?=\p{Lu})/gu,
   ]) {
     for (const match of text.matchAll(pattern)) {

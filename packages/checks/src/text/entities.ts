@@ -85,7 +85,7 @@ const ROLES: { role: DateRole; before: RegExp }[] = [
   {
     role: 'expiry',
     before:
-      /\b(expir(es?|y|ation|ing)( date)?|until|ends?( date)?|ending|terminat(es|ing|ion date)|through|lapses?|up to and including|no later than|valid (to|till)|to)\b(?![^.;]{0,40}\b(from|commenc\w+|begin\w*|start\w*|effective)\b)[^.;]{0,30}$/i,
+      /\b(expir(es?|y|ation|ing)( date)?|until|ends?( date)?|ending|terminat(es|ing|ion date)|through|lapses?|up to and including|valid (to|till)|from\b[^.;]{4,40}\bto)\b(?![^.;]{0,40}\b(from|commenc\w+|begin\w*|start\w*|effective)\b)[^.;]{0,30}$/i,
   },
   {
     role: 'issued',

@@ -137,7 +137,7 @@ describe('against itself', () => {
       'signed on 2024-06-04',
     ],
     ['text_party_name', 'Northwind Ltd sells. Northwind LLC buys.', 'also written'],
-    ['text_reference', '1. One\nSee Section 9.\n2. Two\nSee Section 1.\n', 'Section 9'],
+    ['text_reference', '1. One\nSee Section 9.\n2. Two\nSee Section 1.\n3. Three\n', 'Section 9'],
     ['text_checksum', 'IBAN DE89 3704 0044 0532 0130 01', 'wrong checksum'],
     [
       'text_definition',
@@ -167,7 +167,7 @@ describe('against itself', () => {
       'text_term',
       'It commences on 1 March 2024 for a term of one year until 1 March 2025, and may be renewed for periods of six months.',
     ],
-    ['text_reference', '1. One\nSee Section 12 of the Companies Act.\n2. Two\nSee clause 1.\n'],
+    ['text_reference', '1. One\nSee Section 12 of the Companies Act.\n2. Two\nSee clause 1.\n3. Three\n'],
     ['text_governing_law', 'Governed by English law. The laws of England and Wales apply.'],
     ['text_total', 'Net 100.00\nVAT 19% 19.00\nTotal 119.00'],
     ['text_party_name', 'Acme Ltd and Acme Limited; Acme Holdings Ltd.'],
