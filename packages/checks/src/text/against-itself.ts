@@ -348,8 +348,12 @@ function compareWords({ text }: Look): Comparison {
     const scaled = /\b(?:hundred|thousand|million|billion|trillion|mn|bn|m|k)\b/i.test(
       after?.[0].slice(after[0].lastIndexOf(figure) + figure.length) ?? '',
     );
-    if (readings.length === 0 || scaled || /\b(?:half|third|quarter|tenths?|point) (?:of )?$/i.test(lead))
-      continue;
+    const next = text.slice(end + (after?.[0].length ?? 0), end + (after?.[0].length ?? 0) + 12);
+    const torn =
+      /\b(?:half|third|quarter|tenths?|point)\s+(?:of\s+)?$/i.test(lead) ||
+      /^\s*(?:thousand|million|billion)\b/i.test(next) ||
+      (before !== null && /^\s*(?:years?|months?|weeks?|days?)\b/i.test(next));
+    if (readings.length === 0 || scaled || torn) continue;
     compared++;
     if (readings.includes(normaliseDecimal(value))) continue;
     const from = before === null ? start : start - lead.length + before.index;
