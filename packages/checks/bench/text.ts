@@ -22,7 +22,7 @@ export async function textBench(): Promise<BenchSection> {
     lines: [
       ...accuracyLines(await evaluate('develop', 3), await evaluate('heldOut', 3)),
       '',
-      'Made by one author with one planted fault each, so these are upper bounds for documents of strangers. Nobody has published figures for this task. ContractNLI (Koreeda & Manning 2021) asks whether a hypothesis follows from a contract, CUAD (Hendrycks et al. 2021) to find spans of 41 kinds of clauses: different tasks, whose figures say nothing about this one.',
+      'Made by one author with one planted fault each, and the held-out phrasings have been seen since their first measurement (docs/text.md), so these are upper bounds for documents of strangers. Nobody has published figures for this task. ContractNLI (Koreeda & Manning 2021) asks whether a hypothesis follows from a contract, CUAD (Hendrycks et al. 2021) to find spans of 41 kinds of clauses: different tasks, whose figures say nothing about this one.',
       '',
       ...sentimentLines(),
       '',
