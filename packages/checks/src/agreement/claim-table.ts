@@ -31,6 +31,8 @@ export const MAX_CLAIMS = 1_000_000;
 const MAX_TEXT = 200;
 /** Digits after the point; with the 80 characters of a decimal it bounds the arithmetic. */
 const MAX_FRACTION = 40;
+/** In tolerances; squares of more would not fit a double. */
+const FARTHEST = 1e100;
 /** Categories that differ stand this many tolerances apart, so that what is said of numbers holds for them. */
 export const CATEGORY_DISTANCE = 10;
 
@@ -202,7 +204,7 @@ function numberScale(exact: string[], tolerance: Tolerance, places: number[], st
         (Math.abs(origin) || middle(numbers.map(Math.abs).sort((a, b) => a - b)) || 1);
   const step = Math.max(...places.map((source) => steps[source]!));
   return {
-    values: numbers.map((value) => (value - origin) / unit),
+    values: numbers.map((value) => Math.max(-FARTHEST, Math.min(FARTHEST, (value - origin) / unit))),
     // A source whose values are all whole may just be coarse, and ties with it are then no wonder; but a step
     // wider than the tolerance says nothing about values that were declared to be finer.
     halfStep: Math.min(step / 2 / unit, 0.5),

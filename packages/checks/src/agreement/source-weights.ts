@@ -86,11 +86,40 @@ export function measureSources(
   return {
     records,
     usual,
-    deviation: Float64Array.from(records, ({ coreClaims, coreLoss }) =>
-      Math.sqrt((coreLoss + PRIOR_CLAIMS * usual ** 2) / (coreClaims + PRIOR_CLAIMS)),
-    ),
+    deviation: withoutTheOthers(facts, centres, records, usual),
     errorRate: Float64Array.from(records, ({ wrong, claims }) => (wrong + 0.5) / (claims + 5)),
   };
+}
+
+/**
+ * Each source's own deviation: its distance from the others' truth without what that truth itself is off. With few
+ * sources a good one is mostly measured against the others' noise; two good ones would then seem closer than chance.
+ */
+function withoutTheOthers(
+  facts: readonly FactClaims[],
+  centres: readonly { shares: number[] }[],
+  records: readonly SourceRecord[],
+  usual: number,
+): Float64Array {
+  const measured = records.map(
+    ({ coreClaims, coreLoss }) => (coreLoss + PRIOR_CLAIMS * usual ** 2) / (coreClaims + PRIOR_CLAIMS),
+  );
+  const others = new Float64Array(records.length);
+  const counts = new Float64Array(records.length);
+  facts.forEach(({ sources: who }, f) => {
+    const { shares } = centres[f]!;
+    let noise = 0;
+    for (let k = 0; k < who.length; k++) noise += shares[k]! ** 2 * measured[who[k]!]!;
+    who.forEach((source, k) => {
+      const rest = 1 - shares[k]!;
+      if (rest < 1e-9) return;
+      others[source]! += ((Math.PI / 2) * (noise - shares[k]! ** 2 * measured[source]!)) / rest ** 2;
+      counts[source]!++;
+    });
+  });
+  return Float64Array.from(measured, (variance, s) =>
+    Math.sqrt(Math.max(variance - others[s]! / Math.max(counts[s]!, 1), variance / 4)),
+  );
 }
 
 function usualDeviation(records: readonly SourceRecord[]): number {

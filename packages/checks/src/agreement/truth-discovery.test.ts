@@ -407,6 +407,16 @@ test('digits that doubles do not have are kept', () => {
   ).toBe('100000000000000000000.25');
 });
 
+test('numbers as far apart as decimals can be raise an alert, not an infinity', () => {
+  const huge = `1${'0'.repeat(78)}`;
+  const { facts, history } = discoverTruth(numbers(`-${huge}`, '0', huge, '1', `-${huge}`), {
+    kind: 'number',
+    tolerance: { absolute: `0.${'0'.repeat(38)}1` },
+  });
+  expect(facts[0]!.value).toBeNull();
+  expect(JSON.parse(JSON.stringify(history))).toEqual(history);
+});
+
 test('what cannot count is refused by name, and the rest is judged', () => {
   const claim = (source: string, value: unknown, at = AT) => ({ fact: 'f', source, value, at }) as Claim;
   const { facts, refused } = discoverTruth(
