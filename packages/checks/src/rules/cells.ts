@@ -1,4 +1,4 @@
-import { type Decimal, fromScaled, isDecimal, normaliseDecimal, toScaled, toScaledRounded } from '@assay/core';
+import { type Decimal, fromScaled, normaliseDecimal, toScaled, toScaledRounded } from '@assay/core';
 
 /**
  * What a column holds, the same for a file in DuckDB and for rows on a stream. `json` is anything nested or binary:
@@ -260,7 +260,7 @@ export function cellOf(column: TableColumn, value: unknown): Cell | undefined {
     case 'decimal':
       return decimalCell(column.scale, value);
     case 'double':
-      if (typeof value === 'string' && isDecimal(value)) return Number(value);
+      if (typeof value === 'string') return decimalOf(value) === undefined ? undefined : Number(value);
       return typeof value !== 'number' ? undefined : Number.isNaN(value) ? null : value;
     case 'timestamp':
     case 'date':
@@ -274,8 +274,8 @@ export function cellOf(column: TableColumn, value: unknown): Cell | undefined {
 
 /** As DECIMAL(38, scale) takes it: digits beyond the scale are rounded, more than 38 are refused. */
 function decimalCell(scale: number, value: unknown): Cell | undefined {
-  const text = typeof value === 'number' ? decimalOf(literalOf(value) ?? null) : value;
-  if (!isDecimal(text)) return undefined;
+  const text = decimalOf(literalOf(value) ?? null);
+  if (text === undefined) return undefined;
   const units = toScaledRounded(text, scale);
   return units < DECIMAL_LIMIT && units > -DECIMAL_LIMIT ? narrow(units) : undefined;
 }

@@ -433,7 +433,7 @@ function readBody(type: string, k: Keywords): Body {
     case 'expect_table_row_count_to_be_between':
     case 'expect_table_column_count_to_be_between': {
       const [min, max] = [k.count('min_value'), k.count('max_value')];
-      if (min === null && max === null) fail(k.path, 'min_value or max_value', 'neither');
+      if (min !== null && max !== null && min > max) fail(k.path, 'min_value of at most max_value', `${min} and ${max}`);
       return { type, min, max };
     }
     case 'expect_table_row_count_to_equal':

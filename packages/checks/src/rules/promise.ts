@@ -137,7 +137,7 @@ function operator(operator: Operator): string {
     mustBeLessThan: 'below ',
     mustBeLessOrEqualTo: 'at most ',
   };
-  return `${words[operator.name]}${showLiteral(operator.value)}`;
+  return `${words[operator.name]}${operator.name === 'mustBe' || operator.name === 'mustNotBe' ? showLiteral(operator.value) : operator.value}`;
 }
 
 function set(values: readonly Parameters<typeof showLiteral>[0][] | null): string {

@@ -60,7 +60,7 @@ async function singleValue(table: Table, query: string, operator: NonNullable<(E
   const rows = await table.query(`SELECT * FROM (${query}) LIMIT 2`);
   if (rows.length !== 1 || rows[0]!.length !== 1) throw new Undecidable(`expected a query that gives one value, got ${rows.length === 0 ? 'none' : 'several'}`);
   const value = plain(rows[0]![0]);
-  if (value === null) throw new Undecidable('the query gave null, which is neither kept nor broken');
+  if (value === null) throw new Undecidable('the query gave no number or null, which is neither kept nor broken');
   return { status: satisfies(operator, value) ? 'pass' : 'fail', observed: typeof value === 'string' && decimalOf(value) !== undefined ? figureOf(value) : value };
 }
 
@@ -76,6 +76,7 @@ async function unexpectedRows(table: Table, query: string, { mostly }: Expectati
 function plain(value: unknown): string | boolean | null {
   if (value === null || typeof value === 'boolean') return value;
   if (value instanceof DuckDBDecimalValue) return decimalOf(value.toString()) ?? null;
+  if (typeof value === 'number' && !Number.isFinite(value)) return null;
   const literal = typeof value === 'number' || typeof value === 'bigint' ? literalOf(value) : undefined;
   return literal !== undefined ? (decimalOf(literal) ?? null) : String(value);
 }

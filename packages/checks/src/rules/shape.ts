@@ -113,7 +113,7 @@ export function nearestOf(name: string, names: readonly string[]): string | unde
     const edits = distance(name.slice(0, 100).toLowerCase(), candidate.toLowerCase());
     if (edits < best) [nearest, best] = [candidate, edits];
   }
-  return best <= Math.max(2, (nearest?.length ?? 0) / 3) ? nearest : undefined;
+  return best < name.length && best <= Math.max(1, (nearest?.length ?? 0) / 3) ? nearest : undefined;
 }
 
 /** Levenshtein's distance. */
