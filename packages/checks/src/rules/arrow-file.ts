@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { AssayError } from '@assay/core';
 import {
   BLOB,
@@ -38,9 +38,10 @@ const CHUNK = 2048;
  * @throws TABLE_MALFORMED when it is no Arrow, or compressed.
  */
 export async function loadArrow(path: string, connection: DuckDBConnection, table: string): Promise<string[]> {
+  // A handle, not a stream: a file of Arrow is read from its end.
+  const file = await open(path);
   try {
-    const reader = await RecordBatchReader.from(createReadStream(path));
-    await reader.open();
+    const reader = await (await RecordBatchReader.from(file)).open();
     const columns = reader.schema.fields.map(columnOf);
     await connection.run(`CREATE TEMP TABLE ${table} (${columns.map(({ type }, i) => `c${i} ${type}`).join(', ')})`);
     const appender = await connection.createAppender(table);
@@ -62,6 +63,8 @@ export async function loadArrow(path: string, connection: DuckDBConnection, tabl
       next: 'write it without compression, or as Parquet',
       cause,
     });
+  } finally {
+    await file.close().catch(() => undefined);
   }
 }
 

@@ -118,7 +118,12 @@ class Scan {
   }
 
   count(write: (sql: Writer) => string): () => number {
-    const value = this.add((sql) => `count(*) FILTER (WHERE ${write(sql)})`);
+    // Counting all rows, or those with a value, needs no filter: that is a third of the time of a usual contract.
+    const value = this.add((sql) => {
+      const where = write(sql).replace(/^(true AND )+/, '');
+      const filled = /^(c\d+) IS NOT NULL$/.exec(where)?.[1];
+      return where === 'true' ? 'count(*)' : filled ? `count(${filled})` : `count(*) FILTER (WHERE ${where})`;
+    });
     return () => Number(value());
   }
 
@@ -545,8 +550,11 @@ function planMap(expectation: Expectation & MapBody, shared: Shared, chosen: Cho
     }
     default: {
       const { ignored, fails } = failureSql(expectation, table);
-      const considered = first.count((sql) => `${chosen(sql)} AND NOT (${ignored(sql)})`);
-      const unexpected = (sql: Writer) => `${chosen(sql)} AND NOT (${ignored(sql)}) AND (${fails(sql)})`;
+      const alone = 'column' in expectation && !/_to_(not_)?be_null$/.test(expectation.type);
+      const judged = (sql: Writer) => (alone ? `${ignored(sql).replace('IS NULL', 'IS NOT NULL')}` : `NOT (${ignored(sql)})`);
+      const considered = first.count((sql) => (ignored(sql) === 'false' ? chosen(sql) : `${chosen(sql)} AND ${judged(sql)}`));
+      // A test of one column is null where the value is, and a null is not counted.
+      const unexpected = (sql: Writer) => `${chosen(sql)} AND ${alone ? '' : `${judged(sql)} AND `}(${fails(sql)})`;
       const count = first.count(unexpected);
       shared.failed.push({ expectation, unexpected });
       return { finish: async () => counted(expectation, elements(), considered(), count()) };
@@ -616,7 +624,7 @@ function valueSql(expectation: MapBody & { column: string }, column: FileColumn)
       if (expectation.values === null) return () => 'false';
       const members = [...membersFor(column, expectation.values)];
       const not = expectation.type === 'expect_column_values_to_be_in_set' ? 'NOT ' : '';
-      if (members.length === 0) return () => `${not}false`;
+      if (members.length === 0) return (value) => (not === '' ? 'false' : `${value} IS NOT NULL`);
       return (value, sql) => `${not}${inSql(value, column, members, sql)}`;
     }
     case 'expect_column_values_to_be_between': {

@@ -228,7 +228,7 @@ async function loadCsv(loading: Loading): Promise<Loaded> {
     }
   }
   // Read plainly it says the line.
-  await run.query(`SELECT count(*) FROM ${plain}`);
+  await run.query(`SELECT ${names.map((name) => `count(${quoteName(name)})`).join(', ')} FROM ${plain}`);
   const raw = await describe(run, plain);
   return { columns: columnsFor(raw, format, options), source: numbered(plain), rowNumber: 'row_number_' };
 }
