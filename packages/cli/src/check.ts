@@ -1,10 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { type Checked, checkFile, findingOf, parseContract, RESULT_FORMATS, type ResultFormat, resultOf, saidOf, TABLE_FORMATS, type TableFormat, type TableReport } from '@assay/checks/rules';
+import {
+  type Checked,
+  checkFile,
+  findingOf,
+  parseContract,
+  RESULT_FORMATS,
+  type ResultFormat,
+  resultOf,
+  saidOf,
+  TABLE_FORMATS,
+  type TableFormat,
+  type TableReport,
+} from '@assay/checks/rules';
 import { AssayError } from '@assay/core';
 import { type Command, type ExitCode, usageError } from './command.ts';
 
-const USAGE = 'check <file> --contract <yaml|suite.json> [--object <name>] [--format <format>] [--result-format <format>] [--encoding <name>] [--memory <size>] [--max-seconds <n>] [--json]';
+const USAGE =
+  'check <file> --contract <yaml|suite.json> [--object <name>] [--format <format>] [--result-format <format>] [--encoding <name>] [--memory <size>] [--max-seconds <n>] [--json]';
 
 /** Checks a file of data against a data contract, or a suite of Great Expectations. */
 export const checkCommand: Command = {
@@ -24,7 +37,10 @@ export const checkCommand: Command = {
     if (file === undefined || more.length > 0) throw usageError('expected one file', `assay ${USAGE}`);
     if (typeof values.contract !== 'string') throw usageError('expected --contract', `assay ${USAGE}`);
     const resultFormat = choice('result-format', values['result-format'], RESULT_FORMATS);
-    const contract = parseContract(readText(values.contract), typeof values.object === 'string' ? { object: values.object } : {});
+    const contract = parseContract(
+      readText(values.contract),
+      typeof values.object === 'string' ? { object: values.object } : {},
+    );
     const report = await checkFile(file, contract, { ...tableOptions(values), resultFormat });
     if (values.json) console.log(JSON.stringify(machineForm(file, contract, report, resultFormat)));
     else process.stdout.write(describe(file, contract.name, report));
@@ -35,15 +51,24 @@ export const checkCommand: Command = {
 /** What the commands about files have in common. */
 export function tableOptions(values: Record<string, string | boolean | undefined>) {
   const seconds = Number(values['max-seconds'] ?? 600);
-  if (!(Number.isInteger(seconds) && seconds >= 1)) throw usageError(`expected --max-seconds of at least 1, got ${values['max-seconds']}`, 'assay check --max-seconds 600');
+  if (!(Number.isInteger(seconds) && seconds >= 1))
+    throw usageError(
+      `expected --max-seconds of at least 1, got ${values['max-seconds']}`,
+      'assay check --max-seconds 600',
+    );
   const memory = String(values.memory ?? '512MB');
-  if (!/^\d{1,6}(MB|GB|MiB|GiB)$/.test(memory)) throw usageError(`expected --memory like 512MB, got ${memory}`, 'assay check --memory 2GB');
+  if (!/^\d{1,6}(MB|GB|MiB|GiB)$/.test(memory))
+    throw usageError(`expected --memory like 512MB, got ${memory}`, 'assay check --memory 2GB');
   return {
     memoryLimit: memory,
     tempDirectory: `${tmpdir()}/assay-check-${process.pid}`,
     maxSeconds: seconds,
-    ...(values.format === undefined ? {} : { format: choice<TableFormat>('format', values.format, TABLE_FORMATS) }),
-    ...(values.encoding === undefined ? {} : { encoding: choice('encoding', values.encoding, ['utf-8', 'utf-16', 'latin-1'] as const) }),
+    ...(values.format === undefined
+      ? {}
+      : { format: choice<TableFormat>('format', values.format, TABLE_FORMATS) }),
+    ...(values.encoding === undefined
+      ? {}
+      : { encoding: choice('encoding', values.encoding, ['utf-8', 'utf-16', 'latin-1'] as const) }),
   };
 }
 
@@ -51,7 +76,10 @@ export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new AssayError('NOT_FOUND', `there is no file ${path} that can be read`, { next: 'check the path', cause });
+    throw new AssayError('NOT_FOUND', `there is no file ${path} that can be read`, {
+      next: 'check the path',
+      cause,
+    });
   }
 }
 
@@ -60,7 +88,12 @@ function choice<const T extends string>(name: string, value: unknown, choices: r
   throw usageError(`expected --${name} ${choices.join(' or ')}, got ${String(value)}`, `assay ${USAGE}`);
 }
 
-function machineForm(file: string, contract: { name: string; version: string; digest: { sha256: string } }, report: TableReport, format: ResultFormat) {
+function machineForm(
+  file: string,
+  contract: { name: string; version: string; digest: { sha256: string } },
+  report: TableReport,
+  format: ResultFormat,
+) {
   return {
     file,
     contract: { name: contract.name, version: contract.version, digest: contract.digest },
@@ -82,7 +115,11 @@ function machineForm(file: string, contract: { name: string; version: string; di
 const MARK = { pass: '✓', fail: '✗', unknown: '?' } as const;
 const SHOWN = 5;
 
-function describe(file: string, name: string, { checks, rows, columns, format, status }: TableReport): string {
+function describe(
+  file: string,
+  name: string,
+  { checks, rows, columns, format, status }: TableReport,
+): string {
   const of = (wanted: string) => checks.filter(({ outcome }) => outcome.status === wanted);
   const [failed, unsure, passed] = [of('fail'), of('unknown'), of('pass')];
   return [
@@ -95,7 +132,11 @@ function describe(file: string, name: string, { checks, rows, columns, format, s
     status === 'pass'
       ? `PASS: all ${checks.length} checks hold.`
       : `${status === 'fail' ? 'FAIL' : 'INCONCLUSIVE'}: ${failed.length} failed, ${unsure.length} unknown, ${passed.length} passed.`,
-    ...(failed.length > 0 ? ['Rows are counted from 1, without the header. Correct the data, or the contract if it asks too much.'] : []),
+    ...(failed.length > 0
+      ? [
+          'Rows are counted from 1, without the header. Correct the data, or the contract if it asks too much.',
+        ]
+      : []),
     '',
   ].join('\n');
 }

@@ -30,11 +30,24 @@ export const contractCommand: Command = {
 
 function validate(path: string, values: Record<string, string | boolean | undefined>): 0 | 1 {
   try {
-    const contract = parseContract(readText(path), typeof values.object === 'string' ? { object: values.object } : {});
+    const contract = parseContract(
+      readText(path),
+      typeof values.object === 'string' ? { object: values.object } : {},
+    );
     const remembering = contract.rules.filter(({ expectation }) => streams(expectation) !== 'yes').length;
-    const summary = { valid: true, name: contract.name, version: contract.version, columns: contract.columns.length, rules: contract.rules.length, detectors: contract.detectors.length };
+    const summary = {
+      valid: true,
+      name: contract.name,
+      version: contract.version,
+      columns: contract.columns.length,
+      rules: contract.rules.length,
+      detectors: contract.detectors.length,
+    };
     if (values.json) console.log(JSON.stringify(summary));
-    else console.log(`✓ ${contract.name} ${contract.version}: ${summary.columns} columns, ${summary.rules} rules (${remembering} of them need to remember values on a stream), ${summary.detectors} detectors`);
+    else
+      console.log(
+        `✓ ${contract.name} ${contract.version}: ${summary.columns} columns, ${summary.rules} rules (${remembering} of them need to remember values on a stream), ${summary.detectors} detectors`,
+      );
     return 0;
   } catch (error) {
     if (!(error instanceof AssayError) || error.code !== 'CONTRACT_INVALID') throw error;

@@ -1,14 +1,14 @@
 import { open } from 'node:fs/promises';
 import { AssayError } from '@assay/core';
 import {
-  BLOB,
   BIGINT,
+  BLOB,
   BOOLEAN,
   DATE,
   DECIMAL,
   DOUBLE,
-  type DuckDBConnection,
   DuckDBBlobValue,
+  type DuckDBConnection,
   DuckDBDataChunk,
   DuckDBDateValue,
   DuckDBDecimalValue,
@@ -37,13 +37,21 @@ const CHUNK = 2048;
  * @returns the columns' own names.
  * @throws TABLE_MALFORMED when it is no Arrow, or compressed.
  */
-export async function loadArrow(path: string, connection: DuckDBConnection, table: string): Promise<string[]> {
+export async function loadArrow(
+  path: string,
+  connection: DuckDBConnection,
+  table: string,
+): Promise<string[]> {
   // A handle, not a stream: a file of Arrow is read from its end.
   const file = await open(path);
   try {
-    const reader = await (await RecordBatchReader.from(file)).open();
+    const reader = await RecordBatchReader.from(file);
+    // A reader that destroys itself forgets its schema.
+    await reader.open({ autoDestroy: false });
     const columns = reader.schema.fields.map(columnOf);
-    await connection.run(`CREATE TEMP TABLE ${table} (${columns.map(({ type }, i) => `c${i} ${type}`).join(', ')})`);
+    await connection.run(
+      `CREATE TEMP TABLE ${table} (${columns.map(({ type }, i) => `c${i} ${type}`).join(', ')})`,
+    );
     const appender = await connection.createAppender(table);
     for await (const batch of reader) {
       const vectors = columns.map((_, i) => batch.getChildAt(i));
@@ -59,16 +67,25 @@ export async function loadArrow(path: string, connection: DuckDBConnection, tabl
     return reader.schema.fields.map(({ name }) => name);
   } catch (cause) {
     if (cause instanceof AssayError) throw cause;
-    throw new AssayError('TABLE_MALFORMED', `${path}: expected Arrow IPC, got something that says: ${(cause as Error).message.slice(0, 200)}`, {
-      next: 'write it without compression, or as Parquet',
-      cause,
-    });
+    throw new AssayError(
+      'TABLE_MALFORMED',
+      `${path}: expected Arrow IPC, got something that says: ${(cause as Error).message.slice(0, 200)}`,
+      {
+        next: 'write it without compression, or as Parquet',
+        cause,
+      },
+    );
   } finally {
     await file.close().catch(() => undefined);
   }
 }
 
-function cells(vector: Vector | null, read: (value: never) => DuckDBValue, from: number, to: number): DuckDBValue[] {
+function cells(
+  vector: Vector | null,
+  read: (value: never) => DuckDBValue,
+  from: number,
+  to: number,
+): DuckDBValue[] {
   const out: DuckDBValue[] = [];
   for (let i = from; i < to; i++) {
     const value = vector?.get(i);
@@ -89,17 +106,25 @@ function columnOf({ type }: Field): { type: DuckDBType; read: (value: never) => 
   if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return { type: VARCHAR, read: same };
   if (DataType.isBool(type)) return { type: BOOLEAN, read: same };
   // The library gives milliseconds for dates and timestamps.
-  if (DataType.isDate(type)) return { type: DATE, read: (ms: number) => new DuckDBDateValue(Math.floor(ms / 86_400_000)) };
+  if (DataType.isDate(type))
+    return { type: DATE, read: (ms: number) => new DuckDBDateValue(Math.floor(ms / 86_400_000)) };
   if (DataType.isTimestamp(type) && type.unit !== TimeUnit.NANOSECOND) {
     return { type: TIMESTAMP, read: (ms: number) => new DuckDBTimestampValue(BigInt(Math.round(ms * 1000))) };
   }
   if (DataType.isDecimal(type) && type.bitWidth === 128) {
     const { precision, scale } = type;
-    return { type: DECIMAL(precision, scale), read: (words: Uint32Array) => new DuckDBDecimalValue(unscaled(words), precision, scale) };
+    return {
+      type: DECIMAL(precision, scale),
+      read: (words: Uint32Array) => new DuckDBDecimalValue(unscaled(words), precision, scale),
+    };
   }
   if (DataType.isBinary(type)) return { type: BLOB, read: (bytes: Uint8Array) => new DuckDBBlobValue(bytes) };
   // Nested values are there or not; nothing else is asked of them.
-  return { type: VARCHAR, read: (value: unknown) => String(JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part))) };
+  return {
+    type: VARCHAR,
+    read: (value: unknown) =>
+      String(JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part))),
+  };
 }
 
 /** Two's complement of 128 bits, least word first. */

@@ -4,7 +4,16 @@ import { type Decimal, fromScaled, normaliseDecimal, toScaled, toScaledRounded }
  * What a column holds, the same for a file in DuckDB and for rows on a stream. `json` is anything nested or binary:
  * it can be null or not, and nothing else is asked of it.
  */
-export type Kind = 'boolean' | 'integer' | 'decimal' | 'double' | 'string' | 'timestamp' | 'date' | 'time' | 'json';
+export type Kind =
+  | 'boolean'
+  | 'integer'
+  | 'decimal'
+  | 'double'
+  | 'string'
+  | 'timestamp'
+  | 'date'
+  | 'time'
+  | 'json';
 
 export interface TableColumn {
   name: string;
@@ -209,8 +218,17 @@ const INSTANT =
 export function microsOf(text: string): number | bigint | undefined {
   const match = INSTANT.exec(text.trim());
   if (!match) return undefined;
-  const [, year = '', month = '', day = '', hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] =
-    match;
+  const [
+    ,
+    year = '',
+    month = '',
+    day = '',
+    hour = '0',
+    minute = '0',
+    second = '0',
+    fraction = '',
+    zone = 'Z',
+  ] = match;
   const date = new Date(0);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
   // The round trip refuses 31 February.
@@ -235,8 +253,7 @@ function microsOfTime(text: string): number | undefined {
   const [, hour = '', minute = '', second = '0', fraction = ''] = match;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
   return (
-    (Number(hour) * 3600 + Number(minute) * 60 + Number(second)) * 1_000_000 +
-    Number(fraction.padEnd(6, '0'))
+    (Number(hour) * 3600 + Number(minute) * 60 + Number(second)) * 1_000_000 + Number(fraction.padEnd(6, '0'))
   );
 }
 

@@ -4,10 +4,10 @@ import { MAX_EXAMPLES, type Outcome } from './outcome.ts';
 import { promise } from './promise.ts';
 import { toRanges } from './row-ranges.ts';
 import { share } from './rules.ts';
-import { evaluateTable, MAX_UNEXPECTED } from './sql-evaluator.ts';
 import { misfits } from './schema-check.ts';
-import { openTable, readable, type TableFormat, type TableOptions } from './table-file.ts';
 import { nearestOf } from './shape.ts';
+import { evaluateTable, MAX_UNEXPECTED } from './sql-evaluator.ts';
+import { openTable, readable, type TableFormat, type TableOptions } from './table-file.ts';
 
 export const RESULT_FORMATS = ['BOOLEAN_ONLY', 'BASIC', 'SUMMARY', 'COMPLETE'] as const;
 export type ResultFormat = (typeof RESULT_FORMATS)[number];
@@ -46,11 +46,23 @@ export async function checkFile(
 ): Promise<TableReport> {
   const table = await openTable(path, { ...options, columns: contract.columns });
   try {
-    const listed = { BOOLEAN_ONLY: 0, BASIC: MAX_EXAMPLES, SUMMARY: MAX_EXAMPLES, COMPLETE: MAX_UNEXPECTED }[options.resultFormat ?? 'BASIC'];
+    const listed = { BOOLEAN_ONLY: 0, BASIC: MAX_EXAMPLES, SUMMARY: MAX_EXAMPLES, COMPLETE: MAX_UNEXPECTED }[
+      options.resultFormat ?? 'BASIC'
+    ];
     const schema = await misfits(table, contract.columns, Math.min(listed, MAX_EXAMPLES));
-    const outcomes = await evaluateTable(table, contract.rules.map(({ expectation }) => expectation), listed);
+    const outcomes = await evaluateTable(
+      table,
+      contract.rules.map(({ expectation }) => expectation),
+      listed,
+    );
     const names = table.columns.map(({ name }) => name);
-    const rules = contract.rules.map((rule, i): Checked => ({ ...rule, promise: promise(rule.expectation), outcome: helpful(outcomes[i]!, names) }));
+    const rules = contract.rules.map(
+      (rule, i): Checked => ({
+        ...rule,
+        promise: promise(rule.expectation),
+        outcome: helpful(outcomes[i]!, names),
+      }),
+    );
     const checks = [...schema.checks, ...rules];
     return {
       format: table.format,
@@ -78,22 +90,41 @@ function helpful(outcome: Outcome, names: readonly string[]): Outcome {
 }
 
 /** A rule's answer as Great Expectations gives it. */
-export function resultOf({ expectation, outcome, id }: Checked, format: ResultFormat): Record<string, unknown> {
+export function resultOf(
+  { expectation, outcome, id }: Checked,
+  format: ResultFormat,
+): Record<string, unknown> {
   const success = outcome.status === 'unknown' ? null : outcome.status === 'pass';
   const common = {
     success,
     expectation_config: { type: expectation.type, id, kwargs: kwargsOf(expectation) },
-    exception_info: { raised_exception: outcome.status === 'unknown', exception_message: outcome.why ?? null, exception_traceback: null },
+    exception_info: {
+      raised_exception: outcome.status === 'unknown',
+      exception_message: outcome.why ?? null,
+      exception_traceback: null,
+    },
   };
   if (format === 'BOOLEAN_ONLY') return common;
   if (outcome.unexpected === undefined) {
     const { observed, details } = outcome;
-    return { ...common, result: { ...(observed === undefined ? {} : { observed_value: observed }), ...(details === undefined ? {} : { details }) } };
+    return {
+      ...common,
+      result: {
+        ...(observed === undefined ? {} : { observed_value: observed }),
+        ...(details === undefined ? {} : { details }),
+      },
+    };
   }
   const { elements = 0, considered = elements, unexpected, examples = [] } = outcome;
   const percent = (n: number, of: number) => (of === 0 ? null : (n / of) * 100);
   const noMissing = /_to_(not_)?be_null$/.test(expectation.type);
-  const listed = examples.map(({ values }) => (Object.keys(values).length === 1 ? Object.values(values)[0] : 'columnA' in expectation ? Object.values(values) : values));
+  const listed = examples.map(({ values }) =>
+    Object.keys(values).length === 1
+      ? Object.values(values)[0]
+      : 'columnA' in expectation
+        ? Object.values(values)
+        : values,
+  );
   const result = {
     element_count: elements,
     unexpected_count: unexpected,
@@ -110,11 +141,18 @@ export function resultOf({ expectation, outcome, id }: Checked, format: ResultFo
   };
   if (format === 'BASIC') return { ...common, result };
   const places = examples.map(({ row }) => row);
-  const summary = { ...result, partial_unexpected_counts: frequent(listed), partial_unexpected_index_list: places.slice(0, MAX_EXAMPLES) };
+  const summary = {
+    ...result,
+    partial_unexpected_counts: frequent(listed),
+    partial_unexpected_index_list: places.slice(0, MAX_EXAMPLES),
+  };
   if (format === 'SUMMARY') return { ...common, result: summary };
   // Great Expectations lists all; a list of 10,000 is where ours ends, and says so.
   const cut = listed.length < unexpected ? { unexpected_list_truncated: true } : {};
-  return { ...common, result: { ...summary, unexpected_list: listed, unexpected_index_list: places, ...cut } };
+  return {
+    ...common,
+    result: { ...summary, unexpected_list: listed, unexpected_index_list: places, ...cut },
+  };
 }
 
 function frequent(values: readonly unknown[]): { value: unknown; count: number }[] {
@@ -129,14 +167,28 @@ function frequent(values: readonly unknown[]): { value: unknown; count: number }
 }
 
 function kwargsOf({ type, condition, mostly, ...members }: Expectation): Record<string, unknown> {
-  return { ...members, ...(mostly === '1' ? {} : { mostly: Number(mostly) }), ...(condition ? { row_condition: condition.text } : {}) };
+  return {
+    ...members,
+    ...(mostly === '1' ? {} : { mostly: Number(mostly) }),
+    ...(condition ? { row_condition: condition.text } : {}),
+  };
 }
 
 /** A rule's answer as a finding of a verdict: the rows that are named are those that were listed. */
 export function findingOf({ expectation, severity, promise: words, outcome }: Checked): Finding {
   const column = columnsOf(expectation);
-  const common = { check: expectation.type, ...(column === '' ? {} : { column: column.slice(0, 200) }), status: outcome.status, severity };
-  return { ...common, reason: `${words}: ${saidOf(outcome)}`.slice(0, 2_000), ...scoreOf(outcome), ...rowsOf(outcome) };
+  const common = {
+    check: expectation.type,
+    ...(column === '' ? {} : { column: column.slice(0, 200) }),
+    status: outcome.status,
+    severity,
+  };
+  return {
+    ...common,
+    reason: `${words}: ${saidOf(outcome)}`.slice(0, 2_000),
+    ...scoreOf(outcome),
+    ...rowsOf(outcome),
+  };
 }
 
 /** What was seen, in words. */
@@ -149,7 +201,9 @@ export function saidOf(outcome: Outcome): string {
     return note ?? `observed ${json.length > 160 ? `${json.slice(0, 160)}…` : json}`;
   }
   const missing = considered < elements ? `, ${elements - considered} not judged` : '';
-  return unexpected === 0 ? `all ${considered} rows${missing}` : `not in ${unexpected} of ${considered} rows${missing}`;
+  return unexpected === 0
+    ? `all ${considered} rows${missing}`
+    : `not in ${unexpected} of ${considered} rows${missing}`;
 }
 
 function scoreOf({ status, unexpected, elements = 0 }: Outcome): Pick<Finding, 'score'> {
@@ -161,4 +215,3 @@ function scoreOf({ status, unexpected, elements = 0 }: Outcome): Pick<Finding, '
 function rowsOf({ status, places }: Outcome): Pick<Finding, 'rows'> {
   return status === 'fail' && places && places.length > 0 ? { rows: toRanges(places) } : {};
 }
-

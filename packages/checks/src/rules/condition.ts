@@ -33,7 +33,14 @@ const PARSERS: Record<string, NullLogic> = {
   great_expectations__experimental__: 'sql',
 };
 const OPERATORS: Record<string, Operator> = {
-  '==': '==', '=': '==', '!=': '!=', '<>': '!=', '<': '<', '<=': '<=', '>': '>', '>=': '>=',
+  '==': '==',
+  '=': '==',
+  '!=': '!=',
+  '<>': '!=',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
 };
 const MAX_LENGTH = 4_000;
 const MAX_DEPTH = 100;
@@ -47,14 +54,22 @@ const MAX_DEPTH = 100;
  */
 export function readCondition(value: unknown, parser: unknown): RowCondition {
   if (typeof value === 'object' && value !== null) {
-    return { condition: readObject(value, 0), logic: 'sql', text: JSON.stringify(value).slice(0, MAX_LENGTH) };
+    return {
+      condition: readObject(value, 0),
+      logic: 'sql',
+      text: JSON.stringify(value).slice(0, MAX_LENGTH),
+    };
   }
   const logic = PARSERS[String(parser ?? 'pandas')];
   if (logic === undefined || !Object.hasOwn(PARSERS, String(parser ?? 'pandas'))) {
-    throw invalid(`condition_parser: expected ${Object.keys(PARSERS).join(' or ')}, got ${excerpt(String(parser))}`);
+    throw invalid(
+      `condition_parser: expected ${Object.keys(PARSERS).join(' or ')}, got ${excerpt(String(parser))}`,
+    );
   }
-  if (typeof value !== 'string' || value.trim() === '') throw invalid('expected a condition, got an empty one');
-  if (value.length > MAX_LENGTH) throw invalid(`expected at most ${MAX_LENGTH} characters, got ${value.length}`);
+  if (typeof value !== 'string' || value.trim() === '')
+    throw invalid('expected a condition, got an empty one');
+  if (value.length > MAX_LENGTH)
+    throw invalid(`expected at most ${MAX_LENGTH} characters, got ${value.length}`);
   return { condition: new Reader(value).read(), logic, text: value };
 }
 
@@ -89,28 +104,42 @@ function readObject(value: unknown, depth: number): Condition {
   };
   const operator = (): string => String(object.operator ?? '').toLowerCase();
   const compared = (): Operator => {
-    if (!Object.hasOwn(OPERATORS, operator())) throw invalid(`expected an operator, got ${excerpt(operator())}`);
+    if (!Object.hasOwn(OPERATORS, operator()))
+      throw invalid(`expected an operator, got ${excerpt(operator())}`);
     return OPERATORS[operator()]!;
   };
   switch (object.type) {
     case 'and':
     case 'or':
-      if (!Array.isArray(object.conditions) || object.conditions.length === 0) throw invalid('expected a list of conditions');
+      if (!Array.isArray(object.conditions) || object.conditions.length === 0)
+        throw invalid('expected a list of conditions');
       return { kind: object.type, parts: object.conditions.map((part) => readObject(part, depth + 1)) };
     case 'nullity':
       return { kind: 'null', column: column(object.column), not: object.is_null !== true };
     case 'column_comparison':
-      return { kind: 'columns', column: column(object.column), operator: compared(), other: column(object.other_column) };
+      return {
+        kind: 'columns',
+        column: column(object.column),
+        operator: compared(),
+        other: column(object.other_column),
+      };
     case 'comparison': {
       const name = column(object.column);
       if (['in', 'not in', 'not_in'].includes(operator())) {
         if (!Array.isArray(object.parameter)) throw invalid('expected a list of values');
-        return { kind: 'in', column: name, literals: object.parameter.map(literal), not: operator() !== 'in' };
+        return {
+          kind: 'in',
+          column: name,
+          literals: object.parameter.map(literal),
+          not: operator() !== 'in',
+        };
       }
       return { kind: 'compare', column: name, operator: compared(), literal: literal(object.parameter) };
     }
     default:
-      throw invalid(`expected a condition of type comparison, column_comparison, nullity, and, or; got ${excerpt(String(object.type))}`);
+      throw invalid(
+        `expected a condition of type comparison, column_comparison, nullity, and, or; got ${excerpt(String(object.type))}`,
+      );
   }
 }
 
@@ -135,7 +164,10 @@ function tokens(text: string): Token[] {
   for (let at = 0; at < text.length; at = TOKEN.lastIndex) {
     TOKEN.lastIndex = at;
     const groups = TOKEN.exec(text)?.groups;
-    if (!groups) throw invalid(`${excerpt(text)}: nothing is known that begins with ${excerpt(text.slice(at, at + 12))}, at character ${at + 1}`);
+    if (!groups)
+      throw invalid(
+        `${excerpt(text)}: nothing is known that begins with ${excerpt(text.slice(at, at + 12))}, at character ${at + 1}`,
+      );
     const { number, double, single, quoted, name, sign } = groups;
     const string = double ?? single;
     if (number !== undefined) found.push({ at, kind: 'literal', literal: numberOf(number), text: number });
@@ -208,7 +240,8 @@ class Reader {
     let left = first;
     for (;;) {
       const next = this.#tokens[this.#at];
-      const operator = next?.kind === 'sign' && Object.hasOwn(OPERATORS, next.text) ? OPERATORS[next.text] : undefined;
+      const operator =
+        next?.kind === 'sign' && Object.hasOwn(OPERATORS, next.text) ? OPERATORS[next.text] : undefined;
       if (operator === undefined) break;
       this.#at++;
       const right = this.#operand();
@@ -260,7 +293,8 @@ class Reader {
   }
 
   #list(): Literal[] {
-    const close = this.#take('[') ? ']' : (this.#need('('), ')');
+    const close = this.#take('[') ? ']' : ')';
+    if (close === ')') this.#need('(');
     const literals: Literal[] = [];
     while (!this.#take(close)) {
       literals.push(this.#literal());
@@ -274,7 +308,8 @@ class Reader {
 
   #literal(): Literal {
     const operand = this.#operand();
-    if (operand.column !== undefined) throw invalid(`${excerpt(this.#text)}: expected a value, got the column ${excerpt(operand.column)}`);
+    if (operand.column !== undefined)
+      throw invalid(`${excerpt(this.#text)}: expected a value, got the column ${excerpt(operand.column)}`);
     return operand.literal;
   }
 
@@ -304,7 +339,8 @@ class Reader {
       if (['none', 'null', 'nan'].includes(word)) return { literal: null };
       if ((word === 'col' || word === 'date' || word === 'timestamp') && this.#take('(')) {
         const inner = this.#tokens[this.#at++];
-        if (inner?.kind !== 'literal' || typeof inner.literal !== 'string') throw this.#expected('a text in quotes');
+        if (inner?.kind !== 'literal' || typeof inner.literal !== 'string')
+          throw this.#expected('a text in quotes');
         this.#need(')');
         return word === 'col' ? { column: inner.literal } : { literal: inner.literal };
       }
@@ -323,7 +359,8 @@ class Reader {
 
   #take(...words: string[]): boolean {
     const token = this.#tokens[this.#at];
-    if (token === undefined || token.kind === 'literal' || (token.kind === 'name' && token.quoted)) return false;
+    if (token === undefined || token.kind === 'literal' || (token.kind === 'name' && token.quoted))
+      return false;
     if (!words.includes(token.kind === 'name' ? token.text.toLowerCase() : token.text)) return false;
     this.#at++;
     return true;
@@ -342,4 +379,11 @@ class Reader {
 
 type Operand = { column: string; literal?: undefined } | { column?: undefined; literal: Literal };
 
-const MIRRORED: Record<Operator, Operator> = { '==': '==', '!=': '!=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
+const MIRRORED: Record<Operator, Operator> = {
+  '==': '==',
+  '!=': '!=',
+  '<': '>',
+  '<=': '>=',
+  '>': '<',
+  '>=': '<=',
+};

@@ -24,9 +24,13 @@ export function loadContracts(folder: string = CONTRACTS_FOLDER): Map<string, Da
       });
     }
     if (contract.status !== 'active') {
-      throw new AssayError('CONTRACT_INVALID', `${file}: expected the status active, got ${contract.status}`, {
-        next: 'only contracts in force judge streams',
-      });
+      throw new AssayError(
+        'CONTRACT_INVALID',
+        `${file}: expected the status active, got ${contract.status}`,
+        {
+          next: 'only contracts in force judge streams',
+        },
+      );
     }
     contracts.set(contract.name, contract);
   }

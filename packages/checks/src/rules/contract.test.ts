@@ -94,15 +94,23 @@ test.each([
     'logicalType: money',
     'schema[0].properties[1].logicalType: expected string or date or number or integer or object or array or boolean or timestamp or time, got "money" (line 10, column 37)',
   ],
-  [
-    'name: close',
-    "name: ''",
-    'schema[0].properties[1].name: expected a column name, got ""',
-  ],
+  ['name: close', "name: ''", 'schema[0].properties[1].name: expected a column name, got ""'],
   ['name: close', 'name: time', 'schema[0].properties[1].name: expected a name of its own, got time again'],
-  ['expect_column_values_to_be_between', 'expect_column_value_to_be_betwen', 'did you mean expect_column_values_to_be_between?'],
-  ['dimension: accuracy', 'dimensions: accuracy', 'schema[0].quality[0].dimensions: expected no such member here, got "dimensions"; did you mean dimension?'],
-  ['status: active', 'status: &a [*a]', 'the contract: expected YAML without aliases, got an alias that contains itself, *a (line 5, column 13)'],
+  [
+    'expect_column_values_to_be_between',
+    'expect_column_value_to_be_betwen',
+    'did you mean expect_column_values_to_be_between?',
+  ],
+  [
+    'dimension: accuracy',
+    'dimensions: accuracy',
+    'schema[0].quality[0].dimensions: expected no such member here, got "dimensions"; did you mean dimension?',
+  ],
+  [
+    'status: active',
+    'status: &a [*a]',
+    'the contract: expected YAML without aliases, got an alias that contains itself, *a (line 5, column 13)',
+  ],
   ['status: active', 'status: [active', 'the contract: expected YAML'],
   [
     'status: active',
@@ -120,15 +128,29 @@ test('foreign keys that lead back to where they began are refused', () => {
   const object = (name: string, to: string) =>
     `  - { name: ${name}, properties: [{ name: id, logicalType: integer, relationships: [{ to: ${to} }] }] }\n`;
   const contract = `apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n${object('a', 'b.id')}${object('b', 'a.id')}`;
-  expect(caught(() => parseContract(contract, { object: 'a' })).message).toContain('without a cycle, got a.id -> b.id -> a.id');
+  expect(caught(() => parseContract(contract, { object: 'a' })).message).toContain(
+    'without a cycle, got a.id -> b.id -> a.id',
+  );
 });
 
 test('the library of ODCS in both spellings, and what the schema says of a column, are rules', () => {
   const contract = (version: string, quality: string) =>
-    parseContract(`apiVersion: ${version}\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    properties:\n      - name: x\n        logicalType: integer\n        unique: true\n        logicalTypeOptions: { minimum: 1, format: i8 }\n        quality: ${quality}\n`).rules.map(({ expectation }) => expectation.type);
-  const implied = ['expect_column_values_to_be_unique', 'expect_column_values_to_be_between', 'expect_column_values_to_be_between'];
-  expect(contract('v3.1.0', '[{ metric: duplicateValues, mustBeLessThan: 1, unit: percent }]')).toEqual(['duplicateValues', ...implied]);
-  expect(contract('v3.0.2', '[{ rule: duplicateCount, mustBeLessThan: 1 }]')).toEqual(['duplicateValues', ...implied]);
+    parseContract(
+      `apiVersion: ${version}\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    properties:\n      - name: x\n        logicalType: integer\n        unique: true\n        logicalTypeOptions: { minimum: 1, format: i8 }\n        quality: ${quality}\n`,
+    ).rules.map(({ expectation }) => expectation.type);
+  const implied = [
+    'expect_column_values_to_be_unique',
+    'expect_column_values_to_be_between',
+    'expect_column_values_to_be_between',
+  ];
+  expect(contract('v3.1.0', '[{ metric: duplicateValues, mustBeLessThan: 1, unit: percent }]')).toEqual([
+    'duplicateValues',
+    ...implied,
+  ]);
+  expect(contract('v3.0.2', '[{ rule: duplicateCount, mustBeLessThan: 1 }]')).toEqual([
+    'duplicateValues',
+    ...implied,
+  ]);
   expect(() => contract('v3.1.0', '[{ metric: nullValue, mustBe: 0 }]')).toThrow('did you mean nullValues?');
 });
 

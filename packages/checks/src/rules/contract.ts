@@ -17,7 +17,22 @@ import {
   readStandardRule,
 } from './expectation.ts';
 import { mismatch } from './row-evaluator.ts';
-import { DECIMAL_SCALE, decimal, fail, integer, list, type Members, nearestOf, oneOf, only, optionalBoolean, pattern, record, shown, text } from './shape.ts';
+import {
+  DECIMAL_SCALE,
+  decimal,
+  fail,
+  integer,
+  list,
+  type Members,
+  nearestOf,
+  oneOf,
+  only,
+  optionalBoolean,
+  pattern,
+  record,
+  shown,
+  text,
+} from './shape.ts';
 
 export { columnsOf, type Expectation } from './expectation.ts';
 
@@ -46,7 +61,17 @@ export interface DataContract {
   sensitivity: string;
 }
 
-export const LOGICAL_TYPES = ['string', 'date', 'timestamp', 'time', 'number', 'integer', 'object', 'array', 'boolean'] as const;
+export const LOGICAL_TYPES = [
+  'string',
+  'date',
+  'timestamp',
+  'time',
+  'number',
+  'integer',
+  'object',
+  'array',
+  'boolean',
+] as const;
 export type LogicalType = (typeof LOGICAL_TYPES)[number];
 
 export interface Column {
@@ -135,7 +160,9 @@ export function parseContract(source: string, options: { object?: string } = {})
 }
 
 function readOdcs(document: Members, source: string, wanted: string | undefined): DataContract {
-  const objects = list(document.schema ?? [], 'schema', 1_000).map((object, i) => record(object, `schema[${i}]`));
+  const objects = list(document.schema ?? [], 'schema', 1_000).map((object, i) =>
+    record(object, `schema[${i}]`),
+  );
   const place = objectPlace(objects, wanted);
   const [object, path] = [objects[place]!, `schema[${place}]`];
   const properties = list(object.properties ?? [], `${path}.properties`, MAX_COLUMNS);
@@ -150,12 +177,17 @@ function readOdcs(document: Members, source: string, wanted: string | undefined)
         readQuality(rule, `${path}.properties[${i}].quality[${q}]`, names, names[i]!),
       ),
     ),
-    ...list(object.quality ?? [], `${path}.quality`).map((rule, i) => readQuality(rule, `${path}.quality[${i}]`, names, null)),
+    ...list(object.quality ?? [], `${path}.quality`).map((rule, i) =>
+      readQuality(rule, `${path}.quality[${i}]`, names, null),
+    ),
   ];
   const stated = quality.filter((rule) => 'expectation' in rule);
   for (const { expectation, path: at } of stated) fits(expectation, columns, at);
   const rules = named([...stated, ...impliedRules(properties as Members[], columns, stated, path)]);
-  const detectors = named(quality.filter((rule) => 'detector' in rule), rules);
+  const detectors = named(
+    quality.filter((rule) => 'detector' in rule),
+    rules,
+  );
   bounded(rules, detectors, `${path}.quality`);
   noReferenceCycle(objects);
   const custom = readCustomProperties(document.customProperties);
@@ -176,7 +208,10 @@ function readOdcs(document: Members, source: string, wanted: string | undefined)
 
 /** A limit in words for a column of numbers is a slip that is told when the contract is read, not when data come. */
 function fits(expectation: Expectation, columns: readonly Column[], path: string): void {
-  const used = [...readColumns(expectation), ...(expectation.condition ? conditionColumns(expectation.condition.condition) : [])];
+  const used = [
+    ...readColumns(expectation),
+    ...(expectation.condition ? conditionColumns(expectation.condition.condition) : []),
+  ];
   if (columns.some(({ name, logicalType }) => used.includes(name) && logicalType === null)) return;
   const why = mismatch(expectation, columns.map(declaredColumn));
   if (why !== null) fail(path, 'a rule that fits its columns', why);
@@ -184,17 +219,36 @@ function fits(expectation: Expectation, columns: readonly Column[], path: string
 
 /** A column as the contract alone describes it. */
 export function declaredColumn({ name, logicalType }: Column): TableColumn {
-  const kind = logicalType === 'number' ? 'decimal' : logicalType === null || logicalType === 'object' || logicalType === 'array' ? 'json' : logicalType;
-  return { name, kind, scale: kind === 'decimal' ? DECIMAL_SCALE : 0, typeName: logicalType ?? 'any', typed: true };
+  const kind =
+    logicalType === 'number'
+      ? 'decimal'
+      : logicalType === null || logicalType === 'object' || logicalType === 'array'
+        ? 'json'
+        : logicalType;
+  return {
+    name,
+    kind,
+    scale: kind === 'decimal' ? DECIMAL_SCALE : 0,
+    typeName: logicalType ?? 'any',
+    typed: true,
+  };
 }
 
 function objectPlace(objects: readonly Members[], wanted: string | undefined): number {
   const names = objects.map(({ name }) => String(name));
   if (wanted !== undefined) {
     const place = names.indexOf(wanted);
-    return place >= 0 ? place : fail('schema', `an object of the name ${shown(wanted)}`, names.join(', ') || 'none');
+    return place >= 0
+      ? place
+      : fail('schema', `an object of the name ${shown(wanted)}`, names.join(', ') || 'none');
   }
-  return objects.length === 1 ? 0 : fail('schema', 'exactly one object, or the name of one', objects.length === 0 ? 'none' : names.join(', '));
+  return objects.length === 1
+    ? 0
+    : fail(
+        'schema',
+        'exactly one object, or the name of one',
+        objects.length === 0 ? 'none' : names.join(', '),
+      );
 }
 
 /** A suite names no columns, so any column may be asked for. */
@@ -205,9 +259,25 @@ function readSuite(document: Members, source: string): DataContract {
     const key = entry.type === undefined ? 'expectation_type' : 'type';
     const type = expectationName(entry[key], `${path}.${key}`, [...GREAT_EXPECTATIONS, ...OWN_EXPECTATIONS]);
     const expectation = readExpectation(type, entry.kwargs, `${path}.kwargs`, null);
-    const notes = typeof entry.notes === 'string' ? entry.notes : typeof entry.description === 'string' ? entry.description : null;
-    const severity = entry.severity === undefined || entry.severity === null ? 'reject' : severityOf(entry.severity, `${path}.severity`);
-    return { id: idOf(expectation), given: false, path, severity, dimension: dimensionOf(expectation), expectation, description: notes };
+    const notes =
+      typeof entry.notes === 'string'
+        ? entry.notes
+        : typeof entry.description === 'string'
+          ? entry.description
+          : null;
+    const severity =
+      entry.severity === undefined || entry.severity === null
+        ? 'reject'
+        : severityOf(entry.severity, `${path}.severity`);
+    return {
+      id: idOf(expectation),
+      given: false,
+      path,
+      severity,
+      dimension: dimensionOf(expectation),
+      expectation,
+      description: notes,
+    };
   });
   const unnamed = named(rules);
   bounded(unnamed, [], 'expectations');
@@ -233,7 +303,8 @@ function digestOf(source: string): { sha256: string } {
 
 function bounded(rules: readonly unknown[], detectors: readonly unknown[], path: string): void {
   if (rules.length > MAX_RULES) fail(path, `at most ${MAX_RULES} rules`, `${rules.length}`);
-  if (detectors.length > MAX_DETECTORS) fail(path, `at most ${MAX_DETECTORS} detectors`, `${detectors.length}`);
+  if (detectors.length > MAX_DETECTORS)
+    fail(path, `at most ${MAX_DETECTORS} detectors`, `${detectors.length}`);
 }
 
 function readColumn(value: unknown, path: string): Column {
@@ -242,10 +313,17 @@ function readColumn(value: unknown, path: string): Column {
   const options = record(column.logicalTypeOptions ?? {}, `${path}.logicalTypeOptions`);
   return {
     name,
-    logicalType: column.logicalType === undefined ? null : oneOf(column.logicalType, `${path}.logicalType`, LOGICAL_TYPES),
-    required: optionalBoolean(column.required, `${path}.required`) || optionalBoolean(column.primaryKey, `${path}.primaryKey`),
-    fileName: column.physicalName === undefined ? name : text(column.physicalName, `${path}.physicalName`, 256),
-    physicalType: column.physicalType === undefined ? null : text(column.physicalType, `${path}.physicalType`),
+    logicalType:
+      column.logicalType === undefined
+        ? null
+        : oneOf(column.logicalType, `${path}.logicalType`, LOGICAL_TYPES),
+    required:
+      optionalBoolean(column.required, `${path}.required`) ||
+      optionalBoolean(column.primaryKey, `${path}.primaryKey`),
+    fileName:
+      column.physicalName === undefined ? name : text(column.physicalName, `${path}.physicalName`, 256),
+    physicalType:
+      column.physicalType === undefined ? null : text(column.physicalType, `${path}.physicalType`),
     format: typeof options.format === 'string' ? options.format : null,
   };
 }
@@ -253,47 +331,87 @@ function readColumn(value: unknown, path: string): Column {
 /** A rule with whether its id was written: then it must be the only one of it. */
 type Given<T> = T & { given: boolean; path: string };
 
-function readQuality(value: unknown, path: string, names: readonly string[], column: string | null): Given<Rule> | Given<DetectorRule> {
-  return isDetectorRule(value) ? readDetectorRule(value, path) : readRule(record(value, path), path, names, column);
+function readQuality(
+  value: unknown,
+  path: string,
+  names: readonly string[],
+  column: string | null,
+): Given<Rule> | Given<DetectorRule> {
+  return isDetectorRule(value)
+    ? readDetectorRule(value, path)
+    : readRule(record(value, path), path, names, column);
 }
 
 function readRule(rule: Members, path: string, names: readonly string[], column: string | null): Given<Rule> {
-  const expectation = rule.type === 'custom' ? readCustom(rule, path, names, column) : readStandardRule(rule, path, column, names);
+  const expectation =
+    rule.type === 'custom'
+      ? readCustom(rule, path, names, column)
+      : readStandardRule(rule, path, column, names);
   const given = rule.id !== undefined;
   return {
     id: given ? ruleId(rule.id, path) : idOf(expectation),
     given,
     path,
     severity: rule.severity === undefined ? 'reject' : severityOf(rule.severity, `${path}.severity`),
-    dimension: rule.dimension === undefined ? dimensionOf(expectation) : oneOf(rule.dimension, `${path}.dimension`, DIMENSIONS),
+    dimension:
+      rule.dimension === undefined
+        ? dimensionOf(expectation)
+        : oneOf(rule.dimension, `${path}.dimension`, DIMENSIONS),
     expectation,
-    description: [rule.description, rule.name].find((words) => typeof words === 'string') as string | undefined ?? null,
+    description:
+      ([rule.description, rule.name].find((words) => typeof words === 'string') as string | undefined) ??
+      null,
   };
 }
 
-function readCustom(rule: Members, path: string, names: readonly string[], column: string | null): Expectation {
+function readCustom(
+  rule: Members,
+  path: string,
+  names: readonly string[],
+  column: string | null,
+): Expectation {
   const engine = text(rule.engine, `${path}.engine`);
   const at = `${path}.implementation`;
   const known = engine === 'assay' ? OWN_EXPECTATIONS : GREAT_EXPECTATIONS;
   if (engine !== 'assay' && !/^great[_ -]?expectations$/i.test(engine)) {
     // Another tool's rule is not ours to run, and must not pass in silence.
     const nearest = nearestOf(engine, ['greatExpectations', 'assay']);
-    if (nearest) fail(`${path}.engine`, 'greatExpectations or assay', `${shown(engine)}; did you mean ${nearest}?`);
-    return always({ type: 'text', column, description: `a rule of the engine ${engine}, which Assay does not run` });
+    if (nearest)
+      fail(`${path}.engine`, 'greatExpectations or assay', `${shown(engine)}; did you mean ${nearest}?`);
+    return always({
+      type: 'text',
+      column,
+      description: `a rule of the engine ${engine}, which Assay does not run`,
+    });
   }
-  const implementation = typeof rule.implementation === 'string' ? readDocument(rule.implementation, (inner) => inner, at) : record(rule.implementation, at);
-  const key = implementation.type === undefined && implementation.expectation_type !== undefined ? 'expectation_type' : 'type';
+  const implementation =
+    typeof rule.implementation === 'string'
+      ? readDocument(rule.implementation, (inner) => inner, at)
+      : record(rule.implementation, at);
+  const key =
+    implementation.type === undefined && implementation.expectation_type !== undefined
+      ? 'expectation_type'
+      : 'type';
   only(implementation, at, [key, 'kwargs', 'meta', 'id', 'notes']);
   const type = expectationName(implementation[key], `${at}.${key}`, known);
   const keywords = snakeCased(record(implementation.kwargs ?? {}, `${at}.kwargs`));
-  const own = column !== null && keywords.column === undefined && type.startsWith('expect_column_') && !type.includes('_pair_') ? { column, ...keywords } : keywords;
+  const own =
+    column !== null &&
+    keywords.column === undefined &&
+    type.startsWith('expect_column_') &&
+    !type.includes('_pair_')
+      ? { column, ...keywords }
+      : keywords;
   return readExpectation(type, own, `${at}.kwargs`, names);
 }
 
 /** The standard's own example spells a keyword `minValue`. */
 function snakeCased(keywords: Members): Members {
   return Object.fromEntries(
-    Object.entries(keywords).map(([key, value]) => [key.replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+    Object.entries(keywords).map(([key, value]) => [
+      key.replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
   );
 }
 
@@ -329,19 +447,40 @@ function ruleId(value: unknown, path: string): string {
 }
 
 const SEVERITIES: Record<string, Severity> = {
-  error: 'reject', critical: 'reject', high: 'reject', blocker: 'reject', fatal: 'reject',
-  warning: 'flag', warn: 'flag', medium: 'flag', low: 'flag', minor: 'flag', info: 'flag',
+  error: 'reject',
+  critical: 'reject',
+  high: 'reject',
+  blocker: 'reject',
+  fatal: 'reject',
+  warning: 'flag',
+  warn: 'flag',
+  medium: 'flag',
+  low: 'flag',
+  minor: 'flag',
+  info: 'flag',
 };
 
 /** ODCS leaves the words of severity open: these are known. */
 function severityOf(value: unknown, path: string): Severity {
   const word = typeof value === 'string' ? value.toLowerCase() : '';
-  return Object.hasOwn(SEVERITIES, word) ? SEVERITIES[word]! : fail(path, `error or warning (or ${Object.keys(SEVERITIES).slice(1).filter((one) => one !== 'warning').join(', ')})`, shown(value));
+  return Object.hasOwn(SEVERITIES, word)
+    ? SEVERITIES[word]!
+    : fail(
+        path,
+        `error or warning (or ${Object.keys(SEVERITIES)
+          .slice(1)
+          .filter((one) => one !== 'warning')
+          .join(', ')})`,
+        shown(value),
+      );
 }
 
 function idOf(expectation: Expectation): string {
   const words = `${expectation.type.replace(/^expect_/, '')}_${columnsOf(expectation)}`;
-  return words.replaceAll(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '').slice(0, 60);
+  return words
+    .replaceAll(/[^A-Za-z0-9]+/g, '_')
+    .replace(/_$/, '')
+    .slice(0, 60);
 }
 
 function dimensionOf({ type }: Expectation): Dimension {
@@ -353,11 +492,15 @@ function dimensionOf({ type }: Expectation): Dimension {
 }
 
 /** Makes ids that were not written different from all others; of those that were, none may stand twice. */
-function named<T extends { id: string }>(rules: readonly Given<T>[], others: readonly { id: string }[] = []): T[] {
+function named<T extends { id: string }>(
+  rules: readonly Given<T>[],
+  others: readonly { id: string }[] = [],
+): T[] {
   const taken = new Set(others.map(({ id }) => id));
   for (const { id, given, path } of rules) {
     if (!given) continue;
-    if (taken.has(id)) fail(`${path.replace(/\.implementation\.terms$/, '')}.id`, 'a name of its own', `${id} again`);
+    if (taken.has(id))
+      fail(`${path.replace(/\.implementation\.terms$/, '')}.id`, 'a name of its own', `${id} again`);
     taken.add(id);
   }
   return rules.map(({ given, path, ...rule }) => {
@@ -377,38 +520,77 @@ const FORMATS: Record<string, string> = {
   uri: '^[A-Za-z][A-Za-z0-9+.-]*:[^\\s]+$',
 };
 
-function impliedRules(properties: readonly Members[], columns: readonly Column[], stated: readonly Rule[], path: string): Given<Rule>[] {
+function impliedRules(
+  properties: readonly Members[],
+  columns: readonly Column[],
+  stated: readonly Rule[],
+  path: string,
+): Given<Rule>[] {
   const rules: Given<Rule>[] = [];
   const add = (column: string, body: Body) => {
     const expectation = always(body);
-    rules.push({ id: `schema_${idOf(expectation)}`.slice(0, 60), given: false, path, severity: 'reject', dimension: dimensionOf(expectation), expectation, description: `The schema says so of ${column}.` });
+    rules.push({
+      id: `schema_${idOf(expectation)}`.slice(0, 60),
+      given: false,
+      path,
+      severity: 'reject',
+      dimension: dimensionOf(expectation),
+      expectation,
+      description: `The schema says so of ${column}.`,
+    });
   };
   const keys = columns.filter((_, i) => properties[i]!.primaryKey === true).map(({ name }) => name);
   // A strict order already says that no value comes again, and says it across batches.
-  const increasing = (name: string) => stated.some(({ expectation }) => expectation.type === 'expect_column_values_to_be_increasing' && expectation.column === name && expectation.strictly);
+  const increasing = (name: string) =>
+    stated.some(
+      ({ expectation }) =>
+        expectation.type === 'expect_column_values_to_be_increasing' &&
+        expectation.column === name &&
+        expectation.strictly,
+    );
   columns.forEach(({ name, logicalType }, i) => {
     const property = properties[i]!;
     const alone = keys.length === 1 && keys[0] === name && !increasing(name);
-    if (property.unique === true || alone) add(name, { type: 'expect_column_values_to_be_unique', column: name });
+    if (property.unique === true || alone)
+      add(name, { type: 'expect_column_values_to_be_unique', column: name });
     const options = (property.logicalTypeOptions ?? {}) as Members;
     const at = `${path}.properties[${i}].logicalTypeOptions`;
     for (const body of optionRules(name, logicalType, options, at)) add(name, body);
   });
-  if (keys.length > 1) add(keys.join(', '), { type: 'expect_compound_columns_to_be_unique', columns: keys, ignore: 'all_values_are_missing' });
+  if (keys.length > 1)
+    add(keys.join(', '), {
+      type: 'expect_compound_columns_to_be_unique',
+      columns: keys,
+      ignore: 'all_values_are_missing',
+    });
   return rules;
 }
 
 function optionRules(column: string, logicalType: LogicalType | null, options: Members, at: string): Body[] {
   const bodies: Body[] = [];
-  const words = (what: string) => bodies.push({ type: 'text', column, description: `logicalTypeOptions.${what} of ${column} is not checked by Assay` });
+  const words = (what: string) =>
+    bodies.push({
+      type: 'text',
+      column,
+      description: `logicalTypeOptions.${what} of ${column} is not checked by Assay`,
+    });
   switch (logicalType) {
     case 'string': {
       const { minLength, maxLength } = options;
-      const length = (value: unknown, key: string) => (value === undefined ? null : integer(value, `${at}.${key}`, 0, Number.MAX_SAFE_INTEGER));
+      const length = (value: unknown, key: string) =>
+        value === undefined ? null : integer(value, `${at}.${key}`, 0, Number.MAX_SAFE_INTEGER);
       if (minLength !== undefined || maxLength !== undefined) {
-        bodies.push({ type: 'expect_column_value_lengths_to_be_between', column, min: length(minLength, 'minLength'), max: length(maxLength, 'maxLength'), strictMin: false, strictMax: false });
+        bodies.push({
+          type: 'expect_column_value_lengths_to_be_between',
+          column,
+          min: length(minLength, 'minLength'),
+          max: length(maxLength, 'maxLength'),
+          strictMin: false,
+          strictMax: false,
+        });
       }
-      const regex = (source: string) => readExpectation('expect_column_values_to_match_regex', { column, regex: source }, at, null);
+      const regex = (source: string) =>
+        readExpectation('expect_column_values_to_match_regex', { column, regex: source }, at, null);
       if (options.pattern !== undefined) bodies.push(regex(text(options.pattern, `${at}.pattern`, 2_000)));
       const format = options.format;
       if (typeof format === 'string') {
@@ -423,13 +605,29 @@ function optionRules(column: string, logicalType: LogicalType | null, options: M
     case 'timestamp':
     case 'time': {
       const range = rangeOf(options, at, logicalType);
-      if (range.min !== null || range.max !== null) bodies.push({ type: 'expect_column_values_to_be_between', column, ...range });
-      if (options.multipleOf !== undefined) bodies.push({ type: 'expect_column_values_to_be_multiple_of', column, step: decimal(options.multipleOf, `${at}.multipleOf`) });
-      const width = logicalType === 'integer' ? /^([iu])(8|16|32|64)$/.exec(String(options.format ?? '')) : null;
+      if (range.min !== null || range.max !== null)
+        bodies.push({ type: 'expect_column_values_to_be_between', column, ...range });
+      if (options.multipleOf !== undefined)
+        bodies.push({
+          type: 'expect_column_values_to_be_multiple_of',
+          column,
+          step: decimal(options.multipleOf, `${at}.multipleOf`),
+        });
+      const width =
+        logicalType === 'integer' ? /^([iu])(8|16|32|64)$/.exec(String(options.format ?? '')) : null;
       if (width) {
         const bits = BigInt(width[2]!);
-        const [min, max] = width[1] === 'u' ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
-        bodies.push({ type: 'expect_column_values_to_be_between', column, min: String(min), max: String(max), strictMin: false, strictMax: false, quoted: false });
+        const [min, max] =
+          width[1] === 'u' ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
+        bodies.push({
+          type: 'expect_column_values_to_be_between',
+          column,
+          min: String(min),
+          max: String(max),
+          strictMin: false,
+          strictMax: false,
+          quoted: false,
+        });
       }
       break;
     }
@@ -448,21 +646,30 @@ function rangeOf(options: Members, at: string, logicalType: LogicalType): Range 
   const numeric = logicalType === 'number' || logicalType === 'integer';
   const end = (plain: string, exclusive: string): [string | null, boolean] => {
     const flag = options[exclusive] === true;
-    const own = options[exclusive] === undefined || typeof options[exclusive] === 'boolean' ? undefined : exclusive;
-    if (own !== undefined && options[plain] !== undefined) fail(`${at}.${exclusive}`, `none beside ${plain}`, shown(options[exclusive]));
+    const own =
+      options[exclusive] === undefined || typeof options[exclusive] === 'boolean' ? undefined : exclusive;
+    if (own !== undefined && options[plain] !== undefined)
+      fail(`${at}.${exclusive}`, `none beside ${plain}`, shown(options[exclusive]));
     const key = own ?? plain;
     const value = options[key];
     if (value === undefined) return [null, false];
-    return [numeric ? decimal(value, `${at}.${key}`) : text(value, `${at}.${key}`), flag || own !== undefined];
+    return [
+      numeric ? decimal(value, `${at}.${key}`) : text(value, `${at}.${key}`),
+      flag || own !== undefined,
+    ];
   };
-  const [[min, strictMin], [max, strictMax]] = [end('minimum', 'exclusiveMinimum'), end('maximum', 'exclusiveMaximum')];
+  const [[min, strictMin], [max, strictMax]] = [
+    end('minimum', 'exclusiveMinimum'),
+    end('maximum', 'exclusiveMaximum'),
+  ];
   return { min, max, strictMin, strictMax, quoted: !numeric };
 }
 
 /** Foreign keys that lead back to where they began can never be filled. */
 function noReferenceCycle(objects: readonly Members[]): void {
   const edges = new Map<string, { to: string; path: string }[]>();
-  const places = (value: unknown) => (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string').map(shortPlace);
+  const places = (value: unknown) =>
+    (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string').map(shortPlace);
   const note = (from: string[], to: string[], path: string) => {
     from.forEach((one, i) => {
       const target = to[i] ?? to[0];
@@ -472,7 +679,11 @@ function noReferenceCycle(objects: readonly Members[]): void {
   objects.forEach((object, o) => {
     const relations = (owner: Members, path: string, own: string | null) =>
       (Array.isArray(owner.relationships) ? owner.relationships : []).forEach((relation: Members, r) => {
-        note(own === null ? places(relation?.from) : [own], places(relation?.to), `${path}.relationships[${r}].to`);
+        note(
+          own === null ? places(relation?.from) : [own],
+          places(relation?.to),
+          `${path}.relationships[${r}].to`,
+        );
       });
     relations(object, `schema[${o}]`, null);
     (Array.isArray(object.properties) ? object.properties : []).forEach((property: Members, p) => {
@@ -486,7 +697,8 @@ function noReferenceCycle(objects: readonly Members[]): void {
       if (done.has(place)) return;
       trail.push(place);
       for (const { to, path } of edges.get(place) ?? []) {
-        if (trail.includes(to)) fail(path, 'references without a cycle', [...trail.slice(trail.indexOf(to)), to].join(' -> '));
+        if (trail.includes(to))
+          fail(path, 'references without a cycle', [...trail.slice(trail.indexOf(to)), to].join(' -> '));
         walk(to);
       }
       trail.pop();
@@ -498,11 +710,29 @@ function noReferenceCycle(objects: readonly Members[]): void {
 
 /** `schema/orders/properties/id` and `orders.id` are one place. */
 function shortPlace(reference: string): string {
-  const parts = reference.replace(/^.*#/, '').split('/').filter((part) => !['', 'schema', 'properties'].includes(part));
+  const parts = reference
+    .replace(/^.*#/, '')
+    .split('/')
+    .filter((part) => !['', 'schema', 'properties'].includes(part));
   return parts.length > 1 ? parts.slice(0, 2).join('.') : (parts[0] ?? '');
 }
 
-const SECONDS: Record<string, number> = { s: 1, sec: 1, second: 1, seconds: 1, min: 60, minute: 60, minutes: 60, h: 3600, hr: 3600, hour: 3600, hours: 3600, d: 86_400, day: 86_400, days: 86_400 };
+const SECONDS: Record<string, number> = {
+  s: 1,
+  sec: 1,
+  second: 1,
+  seconds: 1,
+  min: 60,
+  minute: 60,
+  minutes: 60,
+  h: 3600,
+  hr: 3600,
+  hour: 3600,
+  hours: 3600,
+  d: 86_400,
+  day: 86_400,
+  days: 86_400,
+};
 
 /** ODCS leaves service levels open; ours is `latency`, the time after the end of a batch's period. */
 function readFreshness(value: unknown): DataContract['freshness'] {
@@ -511,8 +741,15 @@ function readFreshness(value: unknown): DataContract['freshness'] {
   const at = levels.findIndex(({ property }) => property === 'latency');
   if (at < 0) return null;
   const unit = text(levels[at]!.unit, `slaProperties[${at}].unit`);
-  const seconds = Object.hasOwn(SECONDS, unit) ? SECONDS[unit]! : fail(`slaProperties[${at}].unit`, Object.keys(SECONDS).join(' or '), shown(unit));
-  const length = integer(levels[at]!.value, `slaProperties[${at}].value`, 1, Math.floor(TEN_YEARS_S / seconds));
+  const seconds = Object.hasOwn(SECONDS, unit)
+    ? SECONDS[unit]!
+    : fail(`slaProperties[${at}].unit`, Object.keys(SECONDS).join(' or '), shown(unit));
+  const length = integer(
+    levels[at]!.value,
+    `slaProperties[${at}].value`,
+    1,
+    Math.floor(TEN_YEARS_S / seconds),
+  );
   return { maxSeconds: length * seconds };
 }
 
@@ -567,7 +804,12 @@ function readAgreement(value: unknown, path: string): AgreementTerms {
 function unique<K extends string>(members: readonly Record<K, string>[], key: K, path: string): void {
   const seen = new Set<string>();
   members.forEach((member, i) => {
-    if (seen.has(member[key])) fail(`${path}[${i}].${key === 'fileName' ? 'physicalName' : key}`, 'a name of its own', `${member[key]} again`);
+    if (seen.has(member[key]))
+      fail(
+        `${path}[${i}].${key === 'fileName' ? 'physicalName' : key}`,
+        'a name of its own',
+        `${member[key]} again`,
+      );
     seen.add(member[key]);
   });
 }

@@ -3,18 +3,48 @@ import { daysIn } from './strptime.ts';
 /** Longer texts are no dates, and a reader of dates must not be given work without bound. */
 const MAX_LENGTH = 200;
 /** What may stand between the parts of a date without meaning anything. */
-const FILLERS = new Set([' ', '.', ',', ';', '-', '/', "'", 'at', 'on', 'and', 'ad', 'm', 't', 'of', 'st', 'nd', 'rd', 'th']);
+const FILLERS = new Set([
+  ' ',
+  '.',
+  ',',
+  ';',
+  '-',
+  '/',
+  "'",
+  'at',
+  'on',
+  'and',
+  'ad',
+  'm',
+  't',
+  'of',
+  'st',
+  'nd',
+  'rd',
+  'th',
+]);
 const WEEKDAYS = names('monday tuesday wednesday thursday friday saturday sunday', 3);
 const MONTHS = new Map([
   ...names('january february march april may june july august september october november december', 3),
   ['sept', 9],
 ]);
 const UNITS = new Map([
-  ['h', 0], ['hour', 0], ['hours', 0],
-  ['m', 1], ['minute', 1], ['minutes', 1],
-  ['s', 2], ['second', 2], ['seconds', 2],
+  ['h', 0],
+  ['hour', 0],
+  ['hours', 0],
+  ['m', 1],
+  ['minute', 1],
+  ['minutes', 1],
+  ['s', 2],
+  ['second', 2],
+  ['seconds', 2],
 ]);
-const HALVES = new Map([['am', 0], ['a', 0], ['pm', 12], ['p', 12]]);
+const HALVES = new Map([
+  ['am', 0],
+  ['a', 0],
+  ['pm', 12],
+  ['p', 12],
+]);
 const UTC = new Set(['utc', 'gmt', 'z']);
 
 /**
@@ -38,7 +68,10 @@ class NoDate extends Error {}
 
 function names(list: string, short: number): Map<string, number> {
   return new Map(
-    list.split(' ').flatMap((name, i): [string, number][] => [[name, i + 1], [name.slice(0, short), i + 1]]),
+    list.split(' ').flatMap((name, i): [string, number][] => [
+      [name, i + 1],
+      [name.slice(0, short), i + 1],
+    ]),
   );
 }
 
@@ -104,7 +137,10 @@ class Reader {
   read(): boolean {
     for (; this.#at < this.#tokens.length; this.#at++) this.#token(this.#tokens[this.#at]!);
     const something =
-      this.#parts.length > 0 || this.#weekday || this.#zone || this.#offset ||
+      this.#parts.length > 0 ||
+      this.#weekday ||
+      this.#zone ||
+      this.#offset ||
       [this.#hour, this.#minute, this.#second].some((part) => part !== undefined);
     return something && this.#exists();
   }
@@ -131,7 +167,9 @@ class Reader {
     const next = this.#peek(1);
     const unit = this.#unit();
     if (
-      this.#parts.length === 3 && (length === 2 || length === 4) && this.#hour === undefined &&
+      this.#parts.length === 3 &&
+      (length === 2 || length === 4) &&
+      this.#hour === undefined &&
       (next === undefined || (next !== ':' && !UNITS.has(next.toLowerCase())))
     ) {
       // 19990101T23[59]
@@ -140,7 +178,12 @@ class Reader {
     } else if (length === 6 || (length > 6 && token.indexOf('.') === 6)) {
       const pairs = [token.slice(0, 2), token.slice(2, 4), token.slice(4)];
       if (this.#parts.length === 0 && !token.includes('.')) for (const pair of pairs) this.#add(pair);
-      else [this.#hour, this.#minute, this.#second] = [whole(pairs[0]!), whole(pairs[1]!), Math.floor(number(pairs[2]!))];
+      else
+        [this.#hour, this.#minute, this.#second] = [
+          whole(pairs[0]!),
+          whole(pairs[1]!),
+          Math.floor(number(pairs[2]!)),
+        ];
     } else if (length === 8 || length === 12 || length === 14) {
       // YYYYMMDD[hhmm[ss]]
       this.#add(token.slice(0, 4), 'year');
@@ -235,7 +278,12 @@ class Reader {
         this.#at += 2;
       }
       this.#at += 2;
-    } else if (next === ' ' && this.#peek(3) === ' ' && after?.toLowerCase() === 'of' && this.#peek(4) !== undefined) {
+    } else if (
+      next === ' ' &&
+      this.#peek(3) === ' ' &&
+      after?.toLowerCase() === 'of' &&
+      this.#peek(4) !== undefined
+    ) {
       // January of 99
       const year = this.#peek(4)!;
       if (/^\p{Nd}+$/u.test(year)) this.#add(String(year.length <= 2 ? 2000 + Number(year) : year), 'year');
@@ -250,7 +298,12 @@ class Reader {
 
   #couldBeZone(token: string): boolean {
     const shaped = token.length <= 5 && /^[A-Z]+$/.test(token);
-    return this.#hour !== undefined && !this.#zone && !this.#offset && (shaped || UTC.has(token.toLowerCase()) && /^(UTC|GMT|[Zz])$/.test(token));
+    return (
+      this.#hour !== undefined &&
+      !this.#zone &&
+      !this.#offset &&
+      (shaped || (UTC.has(token.toLowerCase()) && /^(UTC|GMT|[Zz])$/.test(token)))
+    );
   }
 
   #zoneName(): void {
@@ -269,8 +322,10 @@ class Reader {
     this.#offset = true;
     // (BRST)
     const name = this.#peek(3);
-    const named = FILLERS.has(this.#peek(1)?.toLowerCase() ?? '') && this.#peek(2) === '(' && this.#peek(4) === ')';
-    if (named && name !== undefined && name.length >= 3 && name.length <= 5 && /^[A-Z]+$/.test(name)) this.#at += 4;
+    const named =
+      FILLERS.has(this.#peek(1)?.toLowerCase() ?? '') && this.#peek(2) === '(' && this.#peek(4) === ')';
+    if (named && name !== undefined && name.length >= 3 && name.length <= 5 && /^[A-Z]+$/.test(name))
+      this.#at += 4;
   }
 
   #addMonth(token: string): void {
@@ -299,9 +354,14 @@ class Reader {
     const { year = 2000, month = 1, day } = this.#resolve();
     const full = this.#parts.some(({ label }) => label === 'year') || year >= 100 ? year : year + 2000;
     return (
-      full >= 1 && full <= 9999 && month >= 1 && month <= 12 &&
+      full >= 1 &&
+      full <= 9999 &&
+      month >= 1 &&
+      month <= 12 &&
       (day === undefined || (day >= 1 && day <= daysIn(full, month))) &&
-      (this.#hour ?? 0) <= 23 && (this.#minute ?? 0) <= 59 && (this.#second ?? 0) <= 59
+      (this.#hour ?? 0) <= 23 &&
+      (this.#minute ?? 0) <= 59 &&
+      (this.#second ?? 0) <= 59
     );
   }
 
@@ -312,7 +372,11 @@ class Reader {
     const yearAt = this.#parts.findIndex(({ label }) => label === 'year');
     if (this.#parts.length === 0) return {};
     if (this.#parts.length === 3 && named >= 0 && yearAt >= 0) {
-      return { year: this.#parts[yearAt]!.value, month: this.#parts[named]!.value, day: this.#parts[3 - named - yearAt]!.value };
+      return {
+        year: this.#parts[yearAt]!.value,
+        month: this.#parts[named]!.value,
+        day: this.#parts[3 - named - yearAt]!.value,
+      };
     }
     if (this.#parts.length === 2 && named >= 0 && yearAt >= 0) {
       return { year: this.#parts[yearAt]!.value, month: this.#parts[named]!.value };
@@ -323,7 +387,8 @@ class Reader {
       if (other === undefined) return month;
       return yearAt >= 0 || other > 31 ? { ...month, year: other } : { ...month, day: other };
     }
-    if (c === undefined) return a! > 31 ? { year: a!, month: b! } : b! > 31 ? { month: a!, year: b! } : { month: a!, day: b! };
+    if (c === undefined)
+      return a! > 31 ? { year: a!, month: b! } : b! > 31 ? { month: a!, year: b! } : { month: a!, day: b! };
     if (named === 0) return b! > 31 ? { month: a!, year: b!, day: c } : { month: a!, day: b!, year: c };
     if (named === 1) return a! > 31 ? { year: a!, month: b!, day: c } : { day: a!, month: b!, year: c };
     if (named === 2) return b! > 31 ? { day: a!, year: b!, month: c } : { year: a!, day: b!, month: c };

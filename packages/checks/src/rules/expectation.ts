@@ -18,8 +18,8 @@ import {
   text,
   within,
 } from './shape.ts';
-import { readTimeFormat } from './strptime.ts';
 import type { Interpolation } from './statistics.ts';
+import { readTimeFormat } from './strptime.ts';
 
 /**
  * One promise about data, under Great Expectations' names and semantics; the last ones are ODCS' metrics and our own.
@@ -35,16 +35,50 @@ export type Expectation = Body & {
 export type Body =
   | MapBody
   | Aggregate
-  | { type: 'expect_column_quantile_values_to_be_between'; column: string; quantiles: Decimal[]; ranges: [Decimal | null, Decimal | null][]; interpolation: Interpolation }
+  | {
+      type: 'expect_column_quantile_values_to_be_between';
+      column: string;
+      quantiles: Decimal[];
+      ranges: [Decimal | null, Decimal | null][];
+      interpolation: Interpolation;
+    }
   | { type: DistinctType; column: string; values: Literal[] }
-  | { type: 'expect_column_most_common_value_to_be_in_set'; column: string; values: Literal[]; tiesOkay: boolean }
-  | { type: 'expect_column_kl_divergence_to_be_less_than'; column: string; partition: Partition; threshold: Decimal | null; tailHoldout: number; internalHoldout: number }
-  | { type: 'expect_table_row_count_to_be_between' | 'expect_table_column_count_to_be_between'; min: number | null; max: number | null }
-  | { type: 'expect_table_row_count_to_equal' | 'expect_table_column_count_to_equal'; min: number; max: number }
+  | {
+      type: 'expect_column_most_common_value_to_be_in_set';
+      column: string;
+      values: Literal[];
+      tiesOkay: boolean;
+    }
+  | {
+      type: 'expect_column_kl_divergence_to_be_less_than';
+      column: string;
+      partition: Partition;
+      threshold: Decimal | null;
+      tailHoldout: number;
+      internalHoldout: number;
+    }
+  | {
+      type: 'expect_table_row_count_to_be_between' | 'expect_table_column_count_to_be_between';
+      min: number | null;
+      max: number | null;
+    }
+  | {
+      type: 'expect_table_row_count_to_equal' | 'expect_table_column_count_to_equal';
+      min: number;
+      max: number;
+    }
   | { type: 'expect_column_to_exist'; column: string; index: number | null }
   | { type: 'expect_table_columns_to_match_ordered_list'; columns: string[] | null }
   | { type: 'expect_table_columns_to_match_set'; columns: string[] | null; exact: boolean }
-  | { type: MetricType; column: string | null; columns: string[]; values: Literal[]; pattern: string | null; operator: Operator; percent: boolean }
+  | {
+      type: MetricType;
+      column: string | null;
+      columns: string[];
+      values: Literal[];
+      pattern: string | null;
+      operator: Operator;
+      percent: boolean;
+    }
   /** A query whose single value is compared, or (without an operator) whose rows are what is wrong. */
   | { type: 'sql'; query: string; column: string | null; operator: Operator | null }
   /** Words for people. */
@@ -53,17 +87,50 @@ export type Body =
 /** What is asked of each row, and of nothing else: a row holds or does not. */
 export type MapBody =
   | { type: 'expect_column_values_to_be_null' | 'expect_column_values_to_not_be_null'; column: string }
-  | { type: 'expect_column_values_to_be_of_type' | 'expect_column_values_to_be_in_type_list'; column: string; types: string[] | null }
-  | { type: 'expect_column_values_to_be_in_set' | 'expect_column_values_to_not_be_in_set'; column: string; values: Literal[] | null }
+  | {
+      type: 'expect_column_values_to_be_of_type' | 'expect_column_values_to_be_in_type_list';
+      column: string;
+      types: string[] | null;
+    }
+  | {
+      type: 'expect_column_values_to_be_in_set' | 'expect_column_values_to_not_be_in_set';
+      column: string;
+      values: Literal[] | null;
+    }
   | ({ type: 'expect_column_values_to_be_between'; column: string } & Range)
-  | { type: PatternType; column: string; patterns: string[]; syntax: 'regex' | 'like'; matchOn: 'any' | 'all' | 'none' }
-  | { type: 'expect_column_value_lengths_to_be_between' | 'expect_column_value_lengths_to_equal'; column: string; min: number | null; max: number | null; strictMin: boolean; strictMax: boolean }
-  | { type: 'expect_column_values_to_be_increasing' | 'expect_column_values_to_be_decreasing'; column: string; strictly: boolean }
+  | {
+      type: PatternType;
+      column: string;
+      patterns: string[];
+      syntax: 'regex' | 'like';
+      matchOn: 'any' | 'all' | 'none';
+    }
+  | {
+      type: 'expect_column_value_lengths_to_be_between' | 'expect_column_value_lengths_to_equal';
+      column: string;
+      min: number | null;
+      max: number | null;
+      strictMin: boolean;
+      strictMax: boolean;
+    }
+  | {
+      type: 'expect_column_values_to_be_increasing' | 'expect_column_values_to_be_decreasing';
+      column: string;
+      strictly: boolean;
+    }
   | { type: 'expect_column_values_to_match_strftime_format'; column: string; format: string }
-  | { type: 'expect_column_values_to_be_dateutil_parseable' | 'expect_column_values_to_be_json_parseable'; column: string }
+  | {
+      type: 'expect_column_values_to_be_dateutil_parseable' | 'expect_column_values_to_be_json_parseable';
+      column: string;
+    }
   | { type: 'expect_column_values_to_match_json_schema'; column: string; schema: Members }
   | { type: 'expect_column_values_to_be_unique'; column: string }
-  | { type: 'expect_column_value_z_scores_to_be_less_than'; column: string; threshold: Decimal; doubleSided: boolean }
+  | {
+      type: 'expect_column_value_z_scores_to_be_less_than';
+      column: string;
+      threshold: Decimal;
+      doubleSided: boolean;
+    }
   | PairBody
   | { type: 'expect_compound_columns_to_be_unique'; columns: string[]; ignore: ListIgnore }
   | RecordBody
@@ -77,8 +144,20 @@ export type MapBody =
 /** About two columns of a row. */
 export type PairBody =
   | { type: 'expect_column_pair_values_to_be_equal'; columnA: string; columnB: string; ignore: PairIgnore }
-  | { type: 'expect_column_pair_values_a_to_be_greater_than_b'; columnA: string; columnB: string; orEqual: boolean; ignore: PairIgnore }
-  | { type: 'expect_column_pair_values_to_be_in_set'; columnA: string; columnB: string; pairs: [Literal, Literal][] | null; ignore: PairIgnore };
+  | {
+      type: 'expect_column_pair_values_a_to_be_greater_than_b';
+      columnA: string;
+      columnB: string;
+      orEqual: boolean;
+      ignore: PairIgnore;
+    }
+  | {
+      type: 'expect_column_pair_values_to_be_in_set';
+      columnA: string;
+      columnB: string;
+      pairs: [Literal, Literal][] | null;
+      ignore: PairIgnore;
+    };
 
 /** About several columns of a row. */
 export type RecordBody =
@@ -104,7 +183,10 @@ export type Partition =
 /** ODCS' operators; `between` leaves its ends out, as the standard's text says. */
 export type Operator =
   | { name: 'mustBe' | 'mustNotBe'; value: Literal }
-  | { name: 'mustBeGreaterThan' | 'mustBeGreaterOrEqualTo' | 'mustBeLessThan' | 'mustBeLessOrEqualTo'; value: Decimal }
+  | {
+      name: 'mustBeGreaterThan' | 'mustBeGreaterOrEqualTo' | 'mustBeLessThan' | 'mustBeLessOrEqualTo';
+      value: Decimal;
+    }
   | { name: 'mustBeBetween' | 'mustNotBeBetween'; low: Decimal; high: Decimal };
 
 const METRICS = ['nullValues', 'missingValues', 'invalidValues', 'duplicateValues', 'rowCount'] as const;
@@ -198,7 +280,18 @@ const MAX_BINS = 500;
 const MAX_QUERY = 10_000;
 const TEN_DAYS_S = 10 * 86_400;
 /** Keywords of every expectation that change nothing of what it promises. */
-const IGNORED = ['result_format', 'catch_exceptions', 'include_config', 'meta', 'batch_id', 'auto', 'profiler_config', 'notes', 'severity', 'windows'];
+const IGNORED = [
+  'result_format',
+  'catch_exceptions',
+  'include_config',
+  'meta',
+  'batch_id',
+  'auto',
+  'profiler_config',
+  'notes',
+  'severity',
+  'windows',
+];
 
 /** A name of Great Expectations in its one spelling: `ExpectColumnMaxToBeBetween` is `expect_column_max_to_be_between`. */
 export function expectationName(value: unknown, path: string, names: readonly string[]): string {
@@ -208,7 +301,11 @@ export function expectationName(value: unknown, path: string, names: readonly st
     : given;
   if (names.includes(snake)) return snake;
   const nearest = nearestOf(snake, names);
-  return fail(path, 'the name of a rule that Assay knows', `${shown(given)}${nearest ? `; did you mean ${nearest}?` : ''}`);
+  return fail(
+    path,
+    'the name of a rule that Assay knows',
+    `${shown(given)}${nearest ? `; did you mean ${nearest}?` : ''}`,
+  );
 }
 
 /**
@@ -217,19 +314,26 @@ export function expectationName(value: unknown, path: string, names: readonly st
  * @param columns what the contract names; null when it names none, then every column is taken.
  * @throws CONTRACT_INVALID with the path of what is wrong.
  */
-export function readExpectation(name: string, value: unknown, path: string, columns: readonly string[] | null): Expectation {
+export function readExpectation(
+  name: string,
+  value: unknown,
+  path: string,
+  columns: readonly string[] | null,
+): Expectation {
   const keywords = new Keywords(record(value ?? {}, path), path, columns);
   const body = readBody(name, keywords);
   const mapped = body.type !== 'expect_column_to_exist' && (MAP_TYPES.has(body.type) || body.type === 'sql');
   const mostly = keywords.take('mostly');
-  if (mostly !== undefined && mostly !== null && !mapped) fail(`${path}.mostly`, 'none: it is not asked of each row', shown(mostly));
+  if (mostly !== undefined && mostly !== null && !mapped)
+    fail(`${path}.mostly`, 'none: it is not asked of each row', shown(mostly));
   const rowCondition = keywords.take('row_condition');
   const parser = keywords.take('condition_parser');
   const condition =
     rowCondition === undefined || rowCondition === null
       ? null
       : within(`${path}.row_condition`, () => readCondition(rowCondition, parser));
-  for (const column of condition ? conditionColumns(condition.condition) : []) keywords.known(column, `${path}.row_condition`);
+  for (const column of condition ? conditionColumns(condition.condition) : [])
+    keywords.known(column, `${path}.row_condition`);
   keywords.end();
   return {
     ...body,
@@ -280,7 +384,11 @@ class Keywords {
     if (this.#columns === null || this.#columns.includes(name)) return name;
     const nearest = nearestOf(name, this.#columns);
     const all = this.#columns.slice(0, 20).join(', ') + (this.#columns.length > 20 ? ', …' : '');
-    return fail(path, `one of the columns ${all}`, `${shown(name)}${nearest ? `; did you mean ${nearest}?` : ''}`);
+    return fail(
+      path,
+      `one of the columns ${all}`,
+      `${shown(name)}${nearest ? `; did you mean ${nearest}?` : ''}`,
+    );
   }
 
   flag(key: string, otherwise = false): boolean {
@@ -298,7 +406,9 @@ class Keywords {
 
   count(key: string): number | null {
     const value = this.take(key);
-    return value === undefined || value === null ? null : integer(value, this.at(key), 0, Number.MAX_SAFE_INTEGER);
+    return value === undefined || value === null
+      ? null
+      : integer(value, this.at(key), 0, Number.MAX_SAFE_INTEGER);
   }
 
   number(key: string): Decimal | null {
@@ -319,13 +429,24 @@ class Keywords {
     if (needed && min === null && max === null) fail(this.path, 'min_value or max_value', 'neither');
     if (min !== null && max !== null) {
       const numbers = [min, max].every((end) => decimalOf(end) !== undefined);
-      if (numbers && compareDecimal(min, max) > 0) fail(this.path, 'min_value of at most max_value', `${min} and ${max}`);
+      if (numbers && compareDecimal(min, max) > 0)
+        fail(this.path, 'min_value of at most max_value', `${min} and ${max}`);
     }
-    return { min, max, strictMin: this.flag('strict_min'), strictMax: this.flag('strict_max'), quoted: quotedMin || quotedMax };
+    return {
+      min,
+      max,
+      strictMin: this.flag('strict_min'),
+      strictMax: this.flag('strict_max'),
+      quoted: quotedMin || quotedMax,
+    };
   }
 
   end(): void {
-    only(this.members, this.path, [...new Set(this.#taken)].filter((key) => !IGNORED.includes(key) || key in this.members));
+    only(
+      this.members,
+      this.path,
+      [...new Set(this.#taken)].filter((key) => !IGNORED.includes(key) || key in this.members),
+    );
   }
 }
 
@@ -364,7 +485,10 @@ function readBody(type: string, k: Keywords): Body {
       return {
         type,
         column,
-        types: types === undefined || types === null ? null : list(types, k.at('type_list'), 100).map((name, i) => text(name, `${k.at('type_list')}[${i}]`)),
+        types:
+          types === undefined || types === null
+            ? null
+            : list(types, k.at('type_list'), 100).map((name, i) => text(name, `${k.at('type_list')}[${i}]`)),
       };
     }
     case 'expect_column_values_to_be_in_set':
@@ -412,7 +536,9 @@ function readBody(type: string, k: Keywords): Body {
           ? null
           : list(value, at, MAX_MEMBERS).map((member, i): [Literal, Literal] => {
               const [a, b, ...more] = literals(member, `${at}[${i}]`);
-              return a === undefined || b === undefined || more.length > 0 ? fail(`${at}[${i}]`, 'two values', shown(member)) : [a, b];
+              return a === undefined || b === undefined || more.length > 0
+                ? fail(`${at}[${i}]`, 'two values', shown(member))
+                : [a, b];
             });
       return { type, ...columns, pairs };
     }
@@ -421,19 +547,34 @@ function readBody(type: string, k: Keywords): Body {
     case 'expect_select_column_values_to_be_unique_within_record':
     case 'expect_multicolumn_values_to_be_unique':
       // The second is the first one's old name.
-      return { type: 'expect_select_column_values_to_be_unique_within_record', columns: k.columnList('column_list', 2), ignore: listIgnore(k) };
+      return {
+        type: 'expect_select_column_values_to_be_unique_within_record',
+        columns: k.columnList('column_list', 2),
+        ignore: listIgnore(k),
+      };
     case 'expect_multicolumn_sum_to_equal':
-      return { type, columns: k.columnList(), total: decimal(k.take('sum_total'), k.at('sum_total')), ignore: listIgnore(k) };
+      return {
+        type,
+        columns: k.columnList(),
+        total: decimal(k.take('sum_total'), k.at('sum_total')),
+        ignore: listIgnore(k),
+      };
     case 'expect_column_quantile_values_to_be_between':
       return readQuantiles(k);
     case 'expect_column_most_common_value_to_be_in_set':
-      return { type, column: k.column(), values: k.requiredLiterals('value_set'), tiesOkay: k.flag('ties_okay') };
+      return {
+        type,
+        column: k.column(),
+        values: k.requiredLiterals('value_set'),
+        tiesOkay: k.flag('ties_okay'),
+      };
     case 'expect_column_kl_divergence_to_be_less_than':
       return readDivergence(k);
     case 'expect_table_row_count_to_be_between':
     case 'expect_table_column_count_to_be_between': {
       const [min, max] = [k.count('min_value'), k.count('max_value')];
-      if (min !== null && max !== null && min > max) fail(k.path, 'min_value of at most max_value', `${min} and ${max}`);
+      if (min !== null && max !== null && min > max)
+        fail(k.path, 'min_value of at most max_value', `${min} and ${max}`);
       return { type, min, max };
     }
     case 'expect_table_row_count_to_equal':
@@ -446,23 +587,43 @@ function readBody(type: string, k: Keywords): Body {
       return { type, column: text(k.take('column'), k.at('column')), index: k.count('column_index') };
     case 'expect_table_columns_to_match_ordered_list': {
       const columns = k.take('column_list');
-      return { type, columns: columns === undefined || columns === null ? null : names(columns, k.at('column_list')) };
+      return {
+        type,
+        columns: columns === undefined || columns === null ? null : names(columns, k.at('column_list')),
+      };
     }
     case 'expect_table_columns_to_match_set': {
       const columns = k.take('column_set');
-      return { type, columns: columns === undefined || columns === null ? null : names(columns, k.at('column_set')), exact: k.flag('exact_match', true) };
+      return {
+        type,
+        columns: columns === undefined || columns === null ? null : names(columns, k.at('column_set')),
+        exact: k.flag('exact_match', true),
+      };
     }
     case 'unexpected_rows_expectation': {
       k.take('description');
-      return { type: 'sql', query: text(k.take('unexpected_rows_query'), k.at('unexpected_rows_query'), MAX_QUERY), column: null, operator: null };
+      return {
+        type: 'sql',
+        query: text(k.take('unexpected_rows_query'), k.at('unexpected_rows_query'), MAX_QUERY),
+        column: null,
+        operator: null,
+      };
     }
     case 'expect_column_values_to_be_multiple_of': {
       const column = k.column();
       const step = decimal(k.take('step'), k.at('step'));
-      return { type, column, step: compareDecimal(step, '0') > 0 ? step : fail(k.at('step'), 'a positive number', step) };
+      return {
+        type,
+        column,
+        step: compareDecimal(step, '0') > 0 ? step : fail(k.at('step'), 'a positive number', step),
+      };
     }
     case 'expect_column_steps_to_be_at_most':
-      return { type, column: k.column(), maxSeconds: integer(k.take('max_seconds'), k.at('max_seconds'), 1, TEN_DAYS_S) };
+      return {
+        type,
+        column: k.column(),
+        maxSeconds: integer(k.take('max_seconds'), k.at('max_seconds'), 1, TEN_DAYS_S),
+      };
     case 'expect_column_to_be_positive_within':
       return {
         type,
@@ -484,7 +645,11 @@ function pair(k: Keywords) {
   return {
     columnA: k.column('column_A'),
     columnB: k.column('column_B'),
-    ignore: oneOf(ignore, k.at('ignore_row_if'), ['both_values_are_missing', 'either_value_is_missing', 'neither']),
+    ignore: oneOf(ignore, k.at('ignore_row_if'), [
+      'both_values_are_missing',
+      'either_value_is_missing',
+      'neither',
+    ]),
   };
 }
 
@@ -498,7 +663,9 @@ function readPatterns(type: PatternType, k: Keywords): MapBody {
   const column = k.column();
   const given = k.take(key);
   const many = key.endsWith('_list');
-  const patterns = many ? list(given, k.at(key), 100).map((one, i) => text(one, `${k.at(key)}[${i}]`, 2_000)) : [text(given, k.at(key), 2_000)];
+  const patterns = many
+    ? list(given, k.at(key), 100).map((one, i) => text(one, `${k.at(key)}[${i}]`, 2_000))
+    : [text(given, k.at(key), 2_000)];
   if (patterns.length === 0) fail(k.at(key), 'at least one pattern', 'none');
   for (const [i, source] of patterns.entries()) {
     within(many ? `${k.at(key)}[${i}]` : k.at(key), () => readPattern(source, syntax));
@@ -521,16 +688,33 @@ function readQuantiles(k: Keywords): Body {
   const at = k.at('quantile_ranges');
   const ranges = record(k.take('quantile_ranges'), at);
   only(ranges, at, ['quantiles', 'value_ranges']);
-  const quantiles = list(ranges.quantiles, `${at}.quantiles`, 100).map((q, i) => decimalWithin(q, `${at}.quantiles[${i}]`, '0', '1'));
-  const values = list(ranges.value_ranges, `${at}.value_ranges`, 100).map((range, i): [Decimal | null, Decimal | null] => {
-    const where = `${at}.value_ranges[${i}]`;
-    const ends = list(range, where, 2).map((end, e) => (end === null ? null : decimal(end, `${where}[${e}]`)));
-    return ends.length === 2 ? [ends[0]!, ends[1]!] : fail(where, 'two limits', shown(range));
-  });
-  if (quantiles.length !== values.length) fail(at, 'one value range for each quantile', `${quantiles.length} and ${values.length}`);
+  const quantiles = list(ranges.quantiles, `${at}.quantiles`, 100).map((q, i) =>
+    decimalWithin(q, `${at}.quantiles[${i}]`, '0', '1'),
+  );
+  const values = list(ranges.value_ranges, `${at}.value_ranges`, 100).map(
+    (range, i): [Decimal | null, Decimal | null] => {
+      const where = `${at}.value_ranges[${i}]`;
+      const ends = list(range, where, 2).map((end, e) =>
+        end === null ? null : decimal(end, `${where}[${e}]`),
+      );
+      return ends.length === 2 ? [ends[0]!, ends[1]!] : fail(where, 'two limits', shown(range));
+    },
+  );
+  if (quantiles.length !== values.length)
+    fail(at, 'one value range for each quantile', `${quantiles.length} and ${values.length}`);
   const how = k.take('allow_relative_error');
-  const interpolation = oneOf(how === undefined || how === null || how === false ? 'nearest' : how, k.at('allow_relative_error'), ['nearest', 'linear', 'lower', 'higher', 'midpoint']);
-  return { type: 'expect_column_quantile_values_to_be_between', column, quantiles, ranges: values, interpolation };
+  const interpolation = oneOf(
+    how === undefined || how === null || how === false ? 'nearest' : how,
+    k.at('allow_relative_error'),
+    ['nearest', 'linear', 'lower', 'higher', 'midpoint'],
+  );
+  return {
+    type: 'expect_column_quantile_values_to_be_between',
+    column,
+    quantiles,
+    ranges: values,
+    interpolation,
+  };
 }
 
 function readDivergence(k: Keywords): Body {
@@ -543,37 +727,73 @@ function readDivergence(k: Keywords): Body {
   k.take('min_value');
   k.take('max_value');
   const threshold = k.number('threshold');
-  if (threshold !== null && compareDecimal(threshold, '0') < 0) fail(k.at('threshold'), 'at least 0', threshold);
-  if (partition.kind === 'categorical' && internalHoldout > 0) fail(k.at('internal_weight_holdout'), 'none with a categorical partition', String(internalHoldout));
+  if (threshold !== null && compareDecimal(threshold, '0') < 0)
+    fail(k.at('threshold'), 'at least 0', threshold);
+  if (partition.kind === 'categorical' && internalHoldout > 0)
+    fail(k.at('internal_weight_holdout'), 'none with a categorical partition', String(internalHoldout));
   if (partition.kind === 'continuous') {
     if (!bucketize) fail(k.at('bucketize_data'), 'true with a continuous partition', 'false');
     const open = [partition.bins[0], partition.bins.at(-1)].filter((end) => !Number.isFinite(end)).length;
-    if (tailHoldout > 0 && partition.tails) fail(k.at('tail_weight_holdout'), 'none beside tail_weights', String(tailHoldout));
+    if (tailHoldout > 0 && partition.tails)
+      fail(k.at('tail_weight_holdout'), 'none beside tail_weights', String(tailHoldout));
     if (open > 0 && partition.tails) fail(`${at}.tail_weights`, 'none where a bin ends at infinity', 'two');
-    if (open === 2 && tailHoldout > 0) fail(k.at('tail_weight_holdout'), 'none where both ends are infinite', String(tailHoldout));
+    if (open === 2 && tailHoldout > 0)
+      fail(k.at('tail_weight_holdout'), 'none where both ends are infinite', String(tailHoldout));
   }
-  return { type: 'expect_column_kl_divergence_to_be_less_than', column, partition, threshold, tailHoldout, internalHoldout };
+  return {
+    type: 'expect_column_kl_divergence_to_be_less_than',
+    column,
+    partition,
+    threshold,
+    tailHoldout,
+    internalHoldout,
+  };
 }
 
 function readPartition(object: Members, at: string): Partition {
   only(object, at, ['values', 'bins', 'weights', 'tail_weights']);
-  const weights = list(object.weights, `${at}.weights`, MAX_MEMBERS).map((weight, i) => real(weight, `${at}.weights[${i}]`));
-  const tails = object.tail_weights === undefined ? null : list(object.tail_weights, `${at}.tail_weights`, 2).map((weight, i) => real(weight, `${at}.tail_weights[${i}]`));
+  const weights = list(object.weights, `${at}.weights`, MAX_MEMBERS).map((weight, i) =>
+    real(weight, `${at}.weights[${i}]`),
+  );
+  const tails =
+    object.tail_weights === undefined
+      ? null
+      : list(object.tail_weights, `${at}.tail_weights`, 2).map((weight, i) =>
+          real(weight, `${at}.tail_weights[${i}]`),
+        );
   const sum = [...weights, ...(tails ?? [])].reduce((total, weight) => total + weight, 0);
-  if (Math.abs(sum - 1) > 1e-5 || [...weights, ...(tails ?? [])].some((weight) => weight < 0)) fail(`${at}.weights`, 'shares that add up to 1', String(sum));
+  if (Math.abs(sum - 1) > 1e-5 || [...weights, ...(tails ?? [])].some((weight) => weight < 0))
+    fail(`${at}.weights`, 'shares that add up to 1', String(sum));
   if (object.values !== undefined) {
     const values = literals(object.values, `${at}.values`);
-    if (values.length !== weights.length) fail(at, 'one weight for each value', `${weights.length} and ${values.length}`);
+    if (values.length !== weights.length)
+      fail(at, 'one weight for each value', `${weights.length} and ${values.length}`);
     return { kind: 'categorical', values, weights };
   }
   const bins = list(object.bins, `${at}.bins`, MAX_BINS + 1).map((bin, i) => real(bin, `${at}.bins[${i}]`));
-  if (bins.length !== weights.length + 1) fail(at, 'one bin edge more than weights', `${bins.length} and ${weights.length}`);
+  if (bins.length !== weights.length + 1)
+    fail(at, 'one bin edge more than weights', `${bins.length} and ${weights.length}`);
   if (bins.some((bin, i) => i > 0 && bin <= bins[i - 1]!)) fail(`${at}.bins`, 'ascending edges', shown(bins));
-  return { kind: 'continuous', bins, weights, tails: tails === null ? null : tails.length === 2 ? [tails[0]!, tails[1]!] : fail(`${at}.tail_weights`, 'two weights', shown(tails)) };
+  return {
+    kind: 'continuous',
+    bins,
+    weights,
+    tails:
+      tails === null
+        ? null
+        : tails.length === 2
+          ? [tails[0]!, tails[1]!]
+          : fail(`${at}.tail_weights`, 'two weights', shown(tails)),
+  };
 }
 
 function real(value: unknown, path: string): number {
-  const infinite = { '-inf': Number.NEGATIVE_INFINITY, '-Infinity': Number.NEGATIVE_INFINITY, inf: Number.POSITIVE_INFINITY, Infinity: Number.POSITIVE_INFINITY };
+  const infinite = {
+    '-inf': Number.NEGATIVE_INFINITY,
+    '-Infinity': Number.NEGATIVE_INFINITY,
+    inf: Number.POSITIVE_INFINITY,
+    Infinity: Number.POSITIVE_INFINITY,
+  };
   if (typeof value === 'string' && Object.hasOwn(infinite, value)) return infinite[value as 'inf'];
   return typeof value === 'number' && !Number.isNaN(value) ? value : fail(path, 'a number', shown(value));
 }
@@ -590,12 +810,26 @@ const OPERATORS = [
 ] as const;
 
 /** A rule of ODCS' library (`metric: nullValues`, before v3.1 `rule: duplicateCount`), or one of type `sql` or `text`. */
-export function readStandardRule(rule: Members, path: string, column: string | null, columns: readonly string[]): Expectation {
+export function readStandardRule(
+  rule: Members,
+  path: string,
+  column: string | null,
+  columns: readonly string[],
+): Expectation {
   if (rule.type === 'text') {
-    return always({ type: 'text', column, description: text(rule.description ?? rule.name ?? '', `${path}.description`, 2_000) });
+    return always({
+      type: 'text',
+      column,
+      description: text(rule.description ?? rule.name ?? '', `${path}.description`, 2_000),
+    });
   }
   if (rule.type === 'sql') {
-    return always({ type: 'sql', query: text(rule.query, `${path}.query`, MAX_QUERY), column, operator: readOperator(rule, path) });
+    return always({
+      type: 'sql',
+      query: text(rule.query, `${path}.query`, MAX_QUERY),
+      column,
+      operator: readOperator(rule, path),
+    });
   }
   return readMetric(rule, path, column, columns);
 }
@@ -611,13 +845,26 @@ const OLD_RULES: Record<string, MetricType> = {
   uniqueCheck: 'duplicateValues',
 };
 
-function readMetric(rule: Members, path: string, column: string | null, columns: readonly string[]): Expectation {
+function readMetric(
+  rule: Members,
+  path: string,
+  column: string | null,
+  columns: readonly string[],
+): Expectation {
   const key = rule.metric === undefined ? 'rule' : 'metric';
   const given = text(rule[key], `${path}.${key}`);
-  const type = (METRICS as readonly string[]).includes(given) ? (given as MetricType) : Object.hasOwn(OLD_RULES, given) ? OLD_RULES[given]! : undefined;
+  const type = (METRICS as readonly string[]).includes(given)
+    ? (given as MetricType)
+    : Object.hasOwn(OLD_RULES, given)
+      ? OLD_RULES[given]!
+      : undefined;
   if (type === undefined) {
     const nearest = nearestOf(given, [...METRICS, ...Object.keys(OLD_RULES)]);
-    return fail(`${path}.${key}`, METRICS.join(' or '), `${shown(given)}${nearest ? `; did you mean ${nearest}?` : ''}`);
+    return fail(
+      `${path}.${key}`,
+      METRICS.join(' or '),
+      `${shown(given)}${nearest ? `; did you mean ${nearest}?` : ''}`,
+    );
   }
   const args = rule.arguments === undefined ? {} : record(rule.arguments, `${path}.arguments`);
   const at = (name: string) => (args[name] === undefined ? `${path}.${name}` : `${path}.arguments.${name}`);
@@ -625,30 +872,50 @@ function readMetric(rule: Members, path: string, column: string | null, columns:
   // The old spelling names the column beside the rule.
   const own = column ?? (rule.column === undefined ? null : new Keywords(rule, path, columns).column());
   const listed = type === 'duplicateValues' && argument('properties') !== undefined;
-  const several = listed ? new Keywords({ properties: argument('properties') }, at('properties').slice(0, -'.properties'.length), columns).columnList('properties') : own === null ? [] : [own];
-  if (type !== 'rowCount' && several.length === 0) fail(path, 'a rule of a property', 'one of the whole schema');
+  const several = listed
+    ? new Keywords(
+        { properties: argument('properties') },
+        at('properties').slice(0, -'.properties'.length),
+        columns,
+      ).columnList('properties')
+    : own === null
+      ? []
+      : [own];
+  if (type !== 'rowCount' && several.length === 0)
+    fail(path, 'a rule of a property', 'one of the whole schema');
   const valid = argument('validValues');
   const missing = argument('missingValues');
   const regex = argument('pattern');
-  if (type === 'invalidValues' && valid === undefined && regex === undefined) fail(`${path}.arguments`, 'validValues or pattern', 'neither');
-  if (regex !== undefined) within(at('pattern'), () => readPattern(text(regex, at('pattern'), 2_000), 'regex'));
+  if (type === 'invalidValues' && valid === undefined && regex === undefined)
+    fail(`${path}.arguments`, 'validValues or pattern', 'neither');
+  if (regex !== undefined)
+    within(at('pattern'), () => readPattern(text(regex, at('pattern'), 2_000), 'regex'));
   const bare = key === 'rule' && !OPERATORS.some((name) => rule[name] !== undefined);
   return always({
     type,
     column: own,
     columns: several,
-    values: type === 'missingValues' ? (missing === undefined ? [null, ''] : literals(missing, at('missingValues'))) : valid === undefined ? [] : literals(valid, at('validValues')),
+    values:
+      type === 'missingValues'
+        ? missing === undefined
+          ? [null, '']
+          : literals(missing, at('missingValues'))
+        : valid === undefined
+          ? []
+          : literals(valid, at('validValues')),
     pattern: regex === undefined ? null : (regex as string),
     // Before v3.1 a rule needed no operator: then there must be none of what it counts.
     operator: bare ? { name: 'mustBe', value: { decimal: '0' } } : readOperator(rule, path),
-    percent: rule.unit === undefined ? false : oneOf(rule.unit, `${path}.unit`, ['rows', 'percent', '%']) !== 'rows',
+    percent:
+      rule.unit === undefined ? false : oneOf(rule.unit, `${path}.unit`, ['rows', 'percent', '%']) !== 'rows',
   });
 }
 
 function readOperator(rule: Members, path: string): Operator {
   const given = OPERATORS.filter((name) => rule[name] !== undefined);
   const [name] = given;
-  if (name === undefined || given.length > 1) return fail(path, `one of ${OPERATORS.join(', ')}`, given.length === 0 ? 'none' : given.join(' and '));
+  if (name === undefined || given.length > 1)
+    return fail(path, `one of ${OPERATORS.join(', ')}`, given.length === 0 ? 'none' : given.join(' and '));
   const at = `${path}.${name}`;
   const value = rule[name];
   switch (name) {
@@ -659,7 +926,9 @@ function readOperator(rule: Members, path: string): Operator {
     case 'mustNotBeBetween': {
       const ends = list(value, at, 2).map((end, i) => decimal(end, `${at}[${i}]`));
       const [low, high] = ends;
-      return low === undefined || high === undefined || compareDecimal(low, high) >= 0 ? fail(at, 'two numbers, the lower first', shown(value)) : { name, low, high };
+      return low === undefined || high === undefined || compareDecimal(low, high) >= 0
+        ? fail(at, 'two numbers, the lower first', shown(value))
+        : { name, low, high };
     }
     default:
       return { name, value: decimal(value, at) };
@@ -672,7 +941,8 @@ export function satisfies(operator: Operator, value: Decimal | boolean | string)
     const wanted = operator.value;
     const exact = typeof value === 'boolean' ? undefined : decimalOf(value);
     const limit = decimalOf(wanted);
-    const same = exact !== undefined && limit !== undefined ? compareDecimal(exact, limit) === 0 : value === wanted;
+    const same =
+      exact !== undefined && limit !== undefined ? compareDecimal(exact, limit) === 0 : value === wanted;
     return same === (operator.name === 'mustBe');
   }
   const exact = typeof value === 'boolean' ? (value ? '1' : '0') : decimalOf(value);
@@ -733,7 +1003,8 @@ export function isMap(expectation: Expectation): expectation is Expectation & Ma
 export function readColumns(expectation: Expectation): string[] {
   if ('columnA' in expectation) return [expectation.columnA, expectation.columnB];
   if ('timeColumn' in expectation) return [expectation.column, expectation.timeColumn];
-  if (expectation.type === 'expect_column_to_exist' || expectation.type.startsWith('expect_table_')) return [];
+  if (expectation.type === 'expect_column_to_exist' || expectation.type.startsWith('expect_table_'))
+    return [];
   if ('columns' in expectation && expectation.columns !== null) return expectation.columns;
   return 'column' in expectation && expectation.column !== null ? [expectation.column] : [];
 }
@@ -743,4 +1014,3 @@ export function columnsOf(expectation: Expectation): string {
   if ('timeColumn' in expectation || expectation.type === 'expect_column_to_exist') return expectation.column;
   return readColumns(expectation).join(',');
 }
-

@@ -22,10 +22,14 @@ export function compileJsonSchema(schema: object): ValidateFunction {
   try {
     return ajv.compile(schema);
   } catch (cause) {
-    throw new AssayError('CONTRACT_INVALID', `expected a JSON Schema, got one that says: ${(cause as Error).message.slice(0, 200)}`, {
-      next: 'correct json_schema; references to other documents are not followed',
-      cause,
-    });
+    throw new AssayError(
+      'CONTRACT_INVALID',
+      `expected a JSON Schema, got one that says: ${(cause as Error).message.slice(0, 200)}`,
+      {
+        next: 'correct json_schema; references to other documents are not followed',
+        cause,
+      },
+    );
   }
 }
 

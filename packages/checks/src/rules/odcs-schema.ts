@@ -26,13 +26,22 @@ const all = (names: string, schema: Schema): Record<string, Schema> =>
   Object.fromEntries(names.split(' ').map((name) => [name, schema]));
 
 function object(properties: Record<string, Schema>, required: string[] = [], closed = false): Schema {
-  return { type: 'object', properties, ...(required.length > 0 ? { required } : {}), ...(closed ? { additionalProperties: false } : {}) };
+  return {
+    type: 'object',
+    properties,
+    ...(required.length > 0 ? { required } : {}),
+    ...(closed ? { additionalProperties: false } : {}),
+  };
 }
 
 /** `when` the member has one of some values, `then` the rest applies. */
 function when(member: string, values: string[], then: Schema, required = true): Schema {
   const found = { properties: { [member]: { enum: values } }, ...(required ? { required: [member] } : {}) };
-  return { if: found, then };
+  return implies(found, then);
+}
+
+function implies(condition: Schema, then: Schema): Schema {
+  return { if: condition, then };
 }
 
 /** JSON Schema (2019-09) of a version. */
@@ -52,7 +61,10 @@ export function odcsSchema(version: OdcsVersion): Schema {
         apiVersion: words(...ODCS_VERSIONS),
         tags: texts,
         servers: many(ref('server')),
-        description: object({ ...all('usage purpose limitations', text), ...since('v3.0.1', { ...definitions, ...custom }) }),
+        description: object({
+          ...all('usage purpose limitations', text),
+          ...since('v3.0.1', { ...definitions, ...custom }),
+        }),
         schema: many(ref('object')),
         support: many(ref('support')),
         price: object({ ...id, priceAmount: number, ...all('priceCurrency priceUnit', text) }, [], latest),
@@ -67,23 +79,79 @@ export function odcsSchema(version: OdcsVersion): Schema {
       true,
     ),
     $defs: {
-      definitions: many(object({ ...id, ...all('url type', text), ...since('v3.1.0', { description: text }) }, ['url', 'type'], latest)),
-      custom: object({ ...id, property: text, value: anything, ...since('v3.1.0', { description: text }) }, latest ? ['property', 'value'] : [], latest),
-      role: object({ ...id, ...all('role description access firstLevelApprovers secondLevelApprovers', text), ...since('v3.0.1', custom) }, ['role'], latest),
-      support: object({ ...id, ...all('channel url description tool scope invitationUrl', text), ...since('v3.1.0', custom) }, latest ? ['channel'] : ['channel', 'url'], latest),
+      definitions: many(
+        object(
+          { ...id, ...all('url type', text), ...since('v3.1.0', { description: text }) },
+          ['url', 'type'],
+          latest,
+        ),
+      ),
+      custom: object(
+        { ...id, property: text, value: anything, ...since('v3.1.0', { description: text }) },
+        latest ? ['property', 'value'] : [],
+        latest,
+      ),
+      role: object(
+        {
+          ...id,
+          ...all('role description access firstLevelApprovers secondLevelApprovers', text),
+          ...since('v3.0.1', custom),
+        },
+        ['role'],
+        latest,
+      ),
+      support: object(
+        {
+          ...id,
+          ...all('channel url description tool scope invitationUrl', text),
+          ...since('v3.1.0', custom),
+        },
+        latest ? ['channel'] : ['channel', 'url'],
+        latest,
+      ),
       member: object(
-        { ...id, ...all('username role replacedByUsername', text), ...since('v3.0.2', all('name description', text)), dateIn: day, dateOut: day, ...since('v3.1.0', { tags: texts, ...custom, ...definitions }) },
+        {
+          ...id,
+          ...all('username role replacedByUsername', text),
+          ...since('v3.0.2', all('name description', text)),
+          dateIn: day,
+          dateOut: day,
+          ...since('v3.1.0', { tags: texts, ...custom, ...definitions }),
+        },
         latest ? ['username'] : [],
         latest,
       ),
-      team: object({ ...id, ...all('name description', text), members: many(ref('member')), tags: texts, ...custom, ...definitions }, [], true),
+      team: object(
+        {
+          ...id,
+          ...all('name description', text),
+          members: many(ref('member')),
+          tags: texts,
+          ...custom,
+          ...definitions,
+        },
+        [],
+        true,
+      ),
       level: object(
-        { ...id, ...all('property unit element driver', text), value: scalar, valueExt: scalar, ...since('v3.1.0', all('description scheduler schedule', text)) },
+        {
+          ...id,
+          ...all('property unit element driver', text),
+          value: scalar,
+          valueExt: scalar,
+          ...since('v3.1.0', all('description scheduler schedule', text)),
+        },
         ['property', 'value'],
         latest,
       ),
       server: serverSchema(version, id),
-      element: object({ ...id, ...all('name physicalType description businessName', text), ...definitions, tags: texts, ...custom }),
+      element: object({
+        ...id,
+        ...all('name physicalType description businessName', text),
+        ...definitions,
+        tags: texts,
+        ...custom,
+      }),
       object: {
         ...object(
           {
@@ -101,7 +169,12 @@ export function odcsSchema(version: OdcsVersion): Schema {
       },
       base: baseSchema(latest, since('v3.0.2', { physicalName: text })),
       property: { type: 'object', ...ref('base'), required: ['name'], unevaluatedProperties: false },
-      item: { type: 'object', ...ref('base'), properties: { properties: many(ref('property')) }, unevaluatedProperties: false },
+      item: {
+        type: 'object',
+        ...ref('base'),
+        properties: { properties: many(ref('property')) },
+        unevaluatedProperties: false,
+      },
       quality: qualitySchema(latest, id),
       ...(latest ? relationSchemas() : {}),
     },
@@ -150,6 +223,7 @@ const NEW_SERVERS = ['hive', 'impala', 'zen'];
 
 function serverSchema(version: OdcsVersion, id: Record<string, Schema>): Schema {
   const latest = version === 'v3.1.0';
+  const misspelt = version === 'v3.0.0' || version === 'v3.0.1';
   const kinds = Object.keys(SERVERS).filter((kind) => latest || !NEW_SERVERS.includes(kind));
   const types: Record<string, Schema> = {
     uri,
@@ -171,11 +245,25 @@ function serverSchema(version: OdcsVersion, id: Record<string, Schema>): Schema 
     const [required = '', optional = ''] = SERVERS[kind]!.split('|').map((part) => part.trim());
     const list = (part: string) => (part === '' ? [] : part.split(' '));
     const properties = Object.fromEntries([...list(required), ...list(optional)].flatMap(member));
-    return object(properties, list(required).map((written) => written.split(':')[0]!));
+    return object(
+      properties,
+      list(required)
+        .map((written) => written.split(':')[0]!)
+        // The published schemas before v3.0.2 demand this member under another spelling than they define it.
+        .map((name) => (name === 'stagingDir' && misspelt ? 'staging_dir' : name)),
+    );
   };
   return {
     ...object(
-      { ...id, server: text, type: words(...kinds), description: text, environment: text, roles: many(ref('role')), customProperties: many(ref('custom')) },
+      {
+        ...id,
+        server: text,
+        type: words(...kinds),
+        description: text,
+        environment: text,
+        roles: many(ref('role')),
+        customProperties: many(ref('custom')),
+      },
       ['server', 'type'],
     ),
     allOf: kinds.map((kind) => when('type', [kind], details(kind))),
@@ -184,12 +272,34 @@ function serverSchema(version: OdcsVersion, id: Record<string, Schema>): Schema 
 }
 
 function baseSchema(latest: boolean, physicalName: Record<string, Schema>): Schema {
-  const types = ['string', 'date', 'number', 'integer', 'object', 'array', 'boolean', ...(latest ? ['timestamp', 'time'] : [])];
+  const types = [
+    'string',
+    'date',
+    'number',
+    'integer',
+    'object',
+    'array',
+    'boolean',
+    ...(latest ? ['timestamp', 'time'] : []),
+  ];
   // Until v3.0.2 an exclusive limit was a flag beside the limit, since v3.1 it is one of its own.
-  const limits = (of: Schema) => ({ minimum: of, maximum: of, ...all('exclusiveMinimum exclusiveMaximum', latest ? of : flag) });
-  const numeric = (...formats: string[]) => ({ multipleOf: { type: 'number', exclusiveMinimum: 0 }, ...limits(number), format: words(...formats) });
+  const limits = (of: Schema) => ({
+    minimum: of,
+    maximum: of,
+    ...all('exclusiveMinimum exclusiveMaximum', latest ? of : flag),
+  });
+  const numeric = (...formats: string[]) => ({
+    multipleOf: { type: 'number', exclusiveMinimum: 0 },
+    ...limits(number),
+    format: words(...formats),
+  });
   const options = (type: string[], members: Record<string, Schema>, more: Record<string, Schema> = {}) =>
-    when('logicalType', type, { properties: { logicalTypeOptions: object(members, [], true), ...more } }, false);
+    when(
+      'logicalType',
+      type,
+      { properties: { logicalTypeOptions: object(members, [], true), ...more } },
+      false,
+    );
   const widths = ['8', '16', '32', '64', '128'];
   return {
     ...object({
@@ -208,12 +318,25 @@ function baseSchema(latest: boolean, physicalName: Record<string, Schema>): Sche
       ref('element'),
       options(['string'], { minLength: count, maxLength: count, ...all('pattern format', text) }),
       options(['date'], { format: text, ...limits(text) }),
-      ...(latest ? [options(['timestamp', 'time'], { format: text, ...limits(text), timezone: flag, defaultTimezone: text })] : []),
+      ...(latest
+        ? [
+            options(['timestamp', 'time'], {
+              format: text,
+              ...limits(text),
+              timezone: flag,
+              defaultTimezone: text,
+            }),
+          ]
+        : []),
       options(['integer'], numeric(...widths.map((w) => `i${w}`), ...widths.map((w) => `u${w}`))),
       options(['number'], numeric('f32', 'f64')),
       options(
         ['object'],
-        { minProperties: count, maxProperties: count, required: { type: 'array', items: text, minItems: 1, uniqueItems: true } },
+        {
+          minProperties: count,
+          maxProperties: count,
+          required: { type: 'array', items: text, minItems: 1, uniqueItems: true },
+        },
         { properties: many(ref('property')) },
       ),
       options(['array'], { minItems: count, maxItems: count, uniqueItems: flag }, { items: ref('item') }),
@@ -235,13 +358,26 @@ function operatorSchema(): Record<string, Schema> {
 function qualitySchema(latest: boolean, id: Record<string, Schema>): Schema {
   const operators = operatorSchema();
   // Since v3.1 a rule has one operator.
-  const one: Schema = latest ? { oneOf: Object.entries(operators).map(([name, schema]) => object({ [name]: schema }, [name])) } : {};
+  const one: Schema = latest
+    ? { oneOf: Object.entries(operators).map(([name, schema]) => object({ [name]: schema }, [name])) }
+    : {};
   const library: Schema = latest
-    ? { ...object({ metric: words('nullValues', 'missingValues', 'invalidValues', 'duplicateValues', 'rowCount'), rule: text, arguments: open }, ['metric']), allOf: [one] }
+    ? {
+        ...object(
+          {
+            metric: words('nullValues', 'missingValues', 'invalidValues', 'duplicateValues', 'rowCount'),
+            rule: text,
+            arguments: open,
+          },
+          ['metric'],
+        ),
+        allOf: [one],
+      }
     : object({ rule: text, ...operators }, ['rule']);
-  const isLibrary: Schema = latest
-    ? { if: { anyOf: [object({ type: { const: 'library' } }, ['type']), { properties: { metric: text }, required: ['metric'] }] }, then: library }
-    : { if: { properties: { type: { const: 'library' } } }, then: library };
+  const named = {
+    anyOf: [object({ type: { const: 'library' } }, ['type']), object({ metric: text }, ['metric'])],
+  };
+  const isLibrary = implies(latest ? named : { properties: { type: { const: 'library' } } }, library);
   const implementation = { oneOf: [text, open] };
   return {
     ...object({
@@ -249,7 +385,15 @@ function qualitySchema(latest: boolean, id: Record<string, Schema>): Schema {
       ...all('businessImpact description method name schedule scheduler severity unit', text),
       authoritativeDefinitions: ref('definitions'),
       customProperties: many(ref('custom')),
-      dimension: words('accuracy', 'completeness', 'conformity', 'consistency', 'coverage', 'timeliness', 'uniqueness'),
+      dimension: words(
+        'accuracy',
+        'completeness',
+        'conformity',
+        'consistency',
+        'coverage',
+        'timeliness',
+        'uniqueness',
+      ),
       tags: texts,
       type: words('text', 'library', 'sql', 'custom'),
     }),
@@ -265,13 +409,17 @@ function qualitySchema(latest: boolean, id: Record<string, Schema>): Schema {
 /** Foreign keys, since v3.1: `orders.customer_id`, or `schema/orders/properties/customer_id`. */
 function relationSchemas(): Record<string, Schema> {
   const short = '^[A-Za-z_][A-Za-z0-9_]*\\.[A-Za-z_][A-Za-z0-9_]*$';
-  const full = '^(?:(?:https?:\\/\\/)?[A-Za-z0-9._\\-\\/]+\\.yaml#)?\\/?[A-Za-z_][A-Za-z0-9_]*\\/[A-Za-z0-9_-]+(?:\\/[A-Za-z_][A-Za-z0-9_]*\\/[A-Za-z0-9_-]+)*$';
+  const full =
+    '^(?:(?:https?:\\/\\/)?[A-Za-z0-9._\\-\\/]+\\.yaml#)?\\/?[A-Za-z_][A-Za-z0-9_]*\\/[A-Za-z0-9_-]+(?:\\/[A-Za-z_][A-Za-z0-9_]*\\/[A-Za-z0-9_-]+)*$';
   const place: Schema = { type: 'string', anyOf: [{ pattern: short }, { pattern: full }] };
   const places = { oneOf: [place, { type: 'array', items: place, minItems: 1 }] };
   const relation = { type: words('foreignKey'), to: places, customProperties: many(ref('custom')) };
   const same = (type: Schema) => ({ properties: { from: type, to: type } });
   return {
-    objectRelation: { ...object({ ...relation, from: places }, ['from', 'to'], true), oneOf: [same(text), same({ type: 'array' })] },
+    objectRelation: {
+      ...object({ ...relation, from: places }, ['from', 'to'], true),
+      oneOf: [same(text), same({ type: 'array' })],
+    },
     propertyRelation: object(relation, ['to'], true),
   };
 }

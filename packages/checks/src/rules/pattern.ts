@@ -42,7 +42,10 @@ export function readLike(source: string): Pattern {
     (c): Tree =>
       c === '%' ? { kind: 'repeat', of: any, min: 0, max: null } : c === '_' ? any : literal(c, false),
   );
-  return patternOf({ kind: 'all', items: [{ kind: 'at', what: 'start' }, ...items, { kind: 'at', what: 'end' }] });
+  return patternOf({
+    kind: 'all',
+    items: [{ kind: 'at', what: 'start' }, ...items, { kind: 'at', what: 'end' }],
+  });
 }
 
 type Assertion = 'start' | 'end' | 'lastLine' | 'lineStart' | 'lineEnd' | 'word' | 'notWord';
@@ -67,7 +70,8 @@ const RE2_ASSERTION: Record<Assertion, string> = {
 };
 
 // The Unicode white space that Python's str.isspace knows.
-const SPACE = '\\t-\\r\\x{1c}-\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}';
+const SPACE =
+  '\\t-\\r\\x{1c}-\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}';
 const CLASSES: Record<string, string> = { d: '\\p{Nd}', w: '\\p{L}\\p{N}_', s: SPACE };
 
 function patternOf(tree: Tree): Pattern {
@@ -99,9 +103,13 @@ function literal(character: string, fold: boolean): Tree {
 }
 
 function invalid(source: string, expected: string): AssayError {
-  return new AssayError('CONTRACT_INVALID', `expected a regular expression with ${expected}, got ${excerpt(source)}`, {
-    next: 'write it as Python’s re module reads it',
-  });
+  return new AssayError(
+    'CONTRACT_INVALID',
+    `expected a regular expression with ${expected}, got ${excerpt(source)}`,
+    {
+      next: 'write it as Python’s re module reads it',
+    },
+  );
 }
 
 /** Reads the text from left to right; each method reads one level of the grammar. */
@@ -130,7 +138,8 @@ class Reader {
 
   #setFlags(letters: string): void {
     for (const letter of letters) {
-      if (letter === 'i' || letter === 's' || letter === 'm') this.#flags = { ...this.#flags, [letter]: true };
+      if (letter === 'i' || letter === 's' || letter === 'm')
+        this.#flags = { ...this.#flags, [letter]: true };
     }
   }
 
@@ -452,7 +461,10 @@ class Automaton {
 function describe(point: number): [character: string, side: Side] {
   if (point === LAST_NEWLINE) return ['\n', FINAL_NEWLINE];
   const word =
-    (point >= 48 && point <= 57) || (point >= 65 && point <= 90) || point === 95 || (point >= 97 && point <= 122);
+    (point >= 48 && point <= 57) ||
+    (point >= 65 && point <= 90) ||
+    point === 95 ||
+    (point >= 97 && point <= 122);
   return [String.fromCodePoint(point), point === 10 ? NEWLINE : word ? WORD : OTHER];
 }
 

@@ -61,7 +61,9 @@ function plain(e: Expectation): string {
     case 'expect_column_to_be_positive_within':
       return `${e.column} was positive in the last ${e.maxSeconds} s`;
     case 'expect_column_quantile_values_to_be_between':
-      return e.quantiles.map((q, i) => `the ${q} quantile of ${e.column} is ${ends(...e.ranges[i]!, false, false)}`).join(', ');
+      return e.quantiles
+        .map((q, i) => `the ${q} quantile of ${e.column} is ${ends(...e.ranges[i]!, false, false)}`)
+        .join(', ');
     case 'expect_column_distinct_values_to_be_in_set':
       return `every value of ${e.column} is one of ${set(e.values)}`;
     case 'expect_column_distinct_values_to_equal_set':
@@ -90,11 +92,18 @@ function plain(e: Expectation): string {
     case 'missingValues':
     case 'invalidValues':
     case 'duplicateValues': {
-      const what = { nullValues: 'null', missingValues: 'missing', invalidValues: 'invalid', duplicateValues: 'repeated' }[e.type];
+      const what = {
+        nullValues: 'null',
+        missingValues: 'missing',
+        invalidValues: 'invalid',
+        duplicateValues: 'repeated',
+      }[e.type];
       return `${e.percent ? 'the percentage' : 'the number'} of ${what} values of ${e.columns.join(', ')} is ${operator(e.operator)}`;
     }
     case 'sql':
-      return e.operator === null ? `no row is found by ${cut(e.query)}` : `${cut(e.query)} is ${operator(e.operator)}`;
+      return e.operator === null
+        ? `no row is found by ${cut(e.query)}`
+        : `${cut(e.query)} is ${operator(e.operator)}`;
     case 'text':
       return e.description === '' ? 'a rule without words' : cut(e.description);
     case 'expect_column_min_to_be_between':
@@ -106,12 +115,18 @@ function plain(e: Expectation): string {
     case 'expect_column_unique_value_count_to_be_between':
     case 'expect_column_proportion_of_unique_values_to_be_between':
     case 'expect_column_proportion_of_non_null_values_to_be_between': {
-      const figure = e.type.replace(/^expect_column_/, '').replace(/_to_be_between$/, '').replaceAll('_', ' ');
+      const figure = e.type
+        .replace(/^expect_column_/, '')
+        .replace(/_to_be_between$/, '')
+        .replaceAll('_', ' ');
       return `the ${figure} of ${columnsOf(e)} is ${range(e)}`;
     }
     default: {
       const verb = e.matchOn === 'none' ? 'does not match' : 'matches';
-      return `${e.column} ${verb} ${e.patterns.slice(0, 3).map(cut).join(e.matchOn === 'all' ? ' and ' : ' or ')}${e.patterns.length > 3 ? ' …' : ''}`;
+      return `${e.column} ${verb} ${e.patterns
+        .slice(0, 3)
+        .map(cut)
+        .join(e.matchOn === 'all' ? ' and ' : ' or ')}${e.patterns.length > 3 ? ' …' : ''}`;
     }
   }
 }
@@ -120,7 +135,12 @@ function range({ min, max, strictMin, strictMax }: Range): string {
   return ends(min, max, strictMin, strictMax);
 }
 
-function ends(min: string | number | null, max: string | number | null, strictMin: boolean, strictMax: boolean): string {
+function ends(
+  min: string | number | null,
+  max: string | number | null,
+  strictMin: boolean,
+  strictMax: boolean,
+): string {
   if (min !== null && min === max && !strictMin && !strictMax) return String(min);
   const least = min === null ? '' : `${strictMin ? 'above' : 'at least'} ${min}`;
   const most = max === null ? '' : `${strictMax ? 'below' : 'at most'} ${max}`;
@@ -128,7 +148,8 @@ function ends(min: string | number | null, max: string | number | null, strictMi
 }
 
 function operator(operator: Operator): string {
-  if ('low' in operator) return `${operator.name === 'mustBeBetween' ? '' : 'not '}between ${operator.low} and ${operator.high} (ends left out)`;
+  if ('low' in operator)
+    return `${operator.name === 'mustBeBetween' ? '' : 'not '}between ${operator.low} and ${operator.high} (ends left out)`;
   const words = {
     mustBe: '',
     mustNotBe: 'not ',
@@ -143,7 +164,11 @@ function operator(operator: Operator): string {
 function set(values: readonly Parameters<typeof showLiteral>[0][] | null): string {
   if (values === null) return 'any';
   const shown = values.slice(0, 8).map(showLiteral).join(', ');
-  return values.length > 8 ? `${shown} and ${values.length - 8} more` : values.length === 0 ? 'no values' : shown;
+  return values.length > 8
+    ? `${shown} and ${values.length - 8} more`
+    : values.length === 0
+      ? 'no values'
+      : shown;
 }
 
 function percent(share: string): string {

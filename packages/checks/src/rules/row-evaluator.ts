@@ -1,8 +1,8 @@
 import { compareDecimal, type Decimal, fromScaled, isDecimal } from '@assay/core';
 import type { ValidateFunction } from 'ajv';
 import {
-  boundFor,
   type Bound,
+  boundFor,
   type Cell,
   comparable,
   comparer,
@@ -181,7 +181,9 @@ function accumulatorOf(expectation: Expectation, table: Table): Accumulator {
     case 'expect_column_distinct_values_to_equal_set':
     case 'expect_column_distinct_values_to_contain_set':
     case 'expect_column_most_common_value_to_be_in_set':
-      return valueCounts(expectation.column, table, (counts) => judgeCounts(expectation, table.column(expectation.column), counts));
+      return valueCounts(expectation.column, table, (counts) =>
+        judgeCounts(expectation, table.column(expectation.column), counts),
+      );
     case 'expect_column_kl_divergence_to_be_less_than':
       return divergenceOf(expectation, table);
     case 'expect_table_row_count_to_be_between':
@@ -192,7 +194,14 @@ function accumulatorOf(expectation: Expectation, table: Table): Accumulator {
     case 'expect_column_to_exist':
     case 'expect_table_columns_to_match_ordered_list':
     case 'expect_table_columns_to_match_set':
-      return { add() {}, finish: () => judgeColumns(expectation, table.columns.map(({ name }) => name)) };
+      return {
+        add() {},
+        finish: () =>
+          judgeColumns(
+            expectation,
+            table.columns.map(({ name }) => name),
+          ),
+      };
     case 'rowCount':
     case 'nullValues':
     case 'missingValues':
@@ -221,7 +230,12 @@ function mapOf(expectation: Expectation & MapBody, table: Table): Accumulator {
     case 'expect_column_values_to_be_unique':
       return new Unique(expectation, [table.place(expectation.column)], 'any_value_is_missing', table);
     case 'expect_compound_columns_to_be_unique':
-      return new Unique(expectation, expectation.columns.map((name) => table.place(name)), expectation.ignore, table);
+      return new Unique(
+        expectation,
+        expectation.columns.map((name) => table.place(name)),
+        expectation.ignore,
+        table,
+      );
     case 'expect_column_value_z_scores_to_be_less_than':
       return new ZScores(expectation, table);
     default:
@@ -265,7 +279,11 @@ class Tally {
   #unexpected = 0;
 
   constructor(expectation: Expectation, table: Table) {
-    this.#columns = readColumns(expectation).map((name) => ({ name, place: table.place(name), column: table.column(name) }));
+    this.#columns = readColumns(expectation).map((name) => ({
+      name,
+      place: table.place(name),
+      column: table.column(name),
+    }));
     this.#maxPlaces = table.options.maxPlaces ?? MAX_PLACES;
   }
 
@@ -273,7 +291,10 @@ class Tally {
     this.#unexpected++;
     if (this.#places.length < this.#maxPlaces) this.#places.push(index);
     if (this.#examples.length >= MAX_EXAMPLES) return;
-    const values = this.#columns.map(({ name, place, column }): [string, Shown] => [name, showCell(column, row[place]!)]);
+    const values = this.#columns.map(({ name, place, column }): [string, Shown] => [
+      name,
+      showCell(column, row[place]!),
+    ]);
     this.#examples.push({ row: index, values: Object.fromEntries(values) });
   }
 
@@ -399,14 +420,21 @@ export function judgeOf(
       const { matchOn } = expectation;
       return values(expectation.column, (cell) => {
         const found = (pattern: Pattern) => pattern.test(cell as string);
-        return matchOn === 'none' ? !patterns.some(found) : matchOn === 'any' ? patterns.some(found) : patterns.every(found);
+        return matchOn === 'none'
+          ? !patterns.some(found)
+          : matchOn === 'any'
+            ? patterns.some(found)
+            : patterns.every(found);
       });
     }
   }
 }
 
 /** @throws Undecidable when a pattern needs backtracking. */
-export function readPatterns(expectation: { patterns: readonly string[]; syntax: 'regex' | 'like' }): Pattern[] {
+export function readPatterns(expectation: {
+  patterns: readonly string[];
+  syntax: 'regex' | 'like';
+}): Pattern[] {
   try {
     return expectation.patterns.map(expectation.syntax === 'regex' ? readRegex : readLike);
   } catch (error) {
@@ -439,7 +467,10 @@ export function membersFor(column: TableColumn, literals: readonly Literal[]): S
 }
 
 /** Both limits in the column's representation. @throws Undecidable when it cannot be compared with them. */
-export function rangeBounds(column: TableColumn, { min, max, quoted }: Range): { min: Bound | null; max: Bound | null } {
+export function rangeBounds(
+  column: TableColumn,
+  { min, max, quoted }: Range,
+): { min: Bound | null; max: Bound | null } {
   const bound = (limit: string | null): Bound | null => {
     if (limit === null) return null;
     const literal: Literal = quoted || decimalOf(limit) === undefined ? limit : { decimal: limit };
@@ -457,7 +488,8 @@ function withinRange(column: TableColumn, range: Range): (cell: Cell) => boolean
   const above = min && (range.strictMin || !min.exact ? 1 : 0);
   const below = max && (range.strictMax && max.exact ? -1 : 0);
   return (cell) =>
-    (min === null || compare(cell, min.value) >= above!) && (max === null || compare(cell, max.value) <= below!);
+    (min === null || compare(cell, min.value) >= above!) &&
+    (max === null || compare(cell, max.value) <= below!);
 }
 
 function multipleOf(column: TableColumn, step: Decimal): (cell: Cell) => boolean {
@@ -471,7 +503,11 @@ function multipleOf(column: TableColumn, step: Decimal): (cell: Cell) => boolean
       if (decimal === undefined) return false;
       const own = decimal.includes('.') ? decimal.length - decimal.indexOf('.') - 1 : 0;
       const scale = Math.max(own, digits);
-      return (BigInt(decimal.replace('.', '')) * 10n ** BigInt(scale - own)) % (units * 10n ** BigInt(scale - digits)) === 0n;
+      return (
+        (BigInt(decimal.replace('.', '')) * 10n ** BigInt(scale - own)) %
+          (units * 10n ** BigInt(scale - digits)) ===
+        0n
+      );
     };
   }
   const scale = column.kind === 'decimal' ? column.scale : 0;
@@ -488,7 +524,13 @@ export function codePoints(text: string): number {
   let count = text.length;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    if (unit >= 0xd800 && unit < 0xdc00 && i + 1 < text.length && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) count--;
+    if (
+      unit >= 0xd800 &&
+      unit < 0xdc00 &&
+      i + 1 < text.length &&
+      (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00
+    )
+      count--;
   }
   return count;
 }
@@ -511,13 +553,18 @@ function validJson(text: string, validate: ValidateFunction): boolean {
 }
 
 function ordered(
-  { type, column: name, strictly }: MapBody & { type: 'expect_column_values_to_be_increasing' | 'expect_column_values_to_be_decreasing' },
+  {
+    type,
+    column: name,
+    strictly,
+  }: MapBody & { type: 'expect_column_values_to_be_increasing' | 'expect_column_values_to_be_decreasing' },
   columns: readonly TableColumn[],
   start: Cell,
 ): Judge {
   const place = columnPlace(columns, name);
   const column = columns[place]!;
-  if (column.kind === 'json' || column.kind === 'boolean') throw new Mismatch(`${name} is ${aKind(column)}, which has no order`);
+  if (column.kind === 'json' || column.kind === 'boolean')
+    throw new Mismatch(`${name} is ${aKind(column)}, which has no order`);
   const compare = comparer(column, column);
   const sign = type === 'expect_column_values_to_be_increasing' ? 1 : -1;
   const least = strictly ? 1 : 0;
@@ -547,7 +594,10 @@ function pairs(expectation: PairBody, columns: readonly TableColumn[]): Judge {
     if (expectation.pairs === null) return judged(() => true);
     const known = new Set(
       expectation.pairs.flatMap(([x, y]) => {
-        const [cellA, cellB] = [x === null ? null : memberFor(columnA, x), y === null ? null : memberFor(columnB, y)];
+        const [cellA, cellB] = [
+          x === null ? null : memberFor(columnA, x),
+          y === null ? null : memberFor(columnB, y),
+        ];
         return cellA === undefined || cellB === undefined ? [] : [keyOf([cellA, cellB])];
       }),
     );
@@ -556,7 +606,9 @@ function pairs(expectation: PairBody, columns: readonly TableColumn[]): Judge {
   const equal = expectation.type === 'expect_column_pair_values_to_be_equal';
   if (!comparable(columnA, columnB)) {
     if (equal) return judged(() => false);
-    throw new Mismatch(`${columnA.name} is ${aKind(columnA)} and ${columnB.name} ${aKind(columnB)}: they have no common order`);
+    throw new Mismatch(
+      `${columnA.name} is ${aKind(columnA)} and ${columnB.name} ${aKind(columnB)}: they have no common order`,
+    );
   }
   const compare = comparer(columnA, columnB);
   if (equal) return judged((x, y) => x !== null && y !== null && compare(x, y) === 0);
@@ -593,7 +645,9 @@ function ignored(cells: readonly Cell[], ignore: string): boolean {
 
 /** Nulls are equal to each other, as pandas counts them. */
 function allDiffer(columns: readonly TableColumn[]): (cells: readonly Cell[]) => boolean {
-  const same = columns.map((a, i) => columns.slice(i + 1).map((b) => (comparable(a, b) ? comparer(a, b) : null)));
+  const same = columns.map((a, i) =>
+    columns.slice(i + 1).map((b) => (comparable(a, b) ? comparer(a, b) : null)),
+  );
   return (cells) =>
     !cells.some((x, i) =>
       same[i]!.some((compare, j) => {
@@ -609,13 +663,20 @@ function sumIs(columns: readonly TableColumn[], total: Decimal): (cells: readonl
   if (columns.some(({ kind }) => kind === 'double')) {
     const wanted = Number(total);
     return (cells) =>
-      !cells.includes(null) && cells.reduce<number>((sum, cell, i) => sum + toDouble(columns[i]!, cell), 0) === wanted;
+      !cells.includes(null) &&
+      cells.reduce<number>((sum, cell, i) => sum + toDouble(columns[i]!, cell), 0) === wanted;
   }
   const scale = Math.max(...columns.map((column) => (column.kind === 'decimal' ? column.scale : 0)));
   const up = columns.map((column) => 10n ** BigInt(scale - (column.kind === 'decimal' ? column.scale : 0)));
   return (cells) =>
     !cells.includes(null) &&
-    compareDecimal(fromScaled(cells.reduce((sum: bigint, cell, i) => sum + BigInt(cell as number) * up[i]!, 0n), scale), total) === 0;
+    compareDecimal(
+      fromScaled(
+        cells.reduce((sum: bigint, cell, i) => sum + BigInt(cell as number) * up[i]!, 0n),
+        scale,
+      ),
+      total,
+    ) === 0;
 }
 
 export function judgeType(
@@ -693,7 +754,9 @@ class Unique implements Accumulator {
         row: index,
         values: Object.fromEntries(columns.map((column, i) => [column.name, showCell(column, row[i]!)])),
       })),
-      ...(found.length === this.#unexpected && !this.#full ? { places: found.map(({ index }) => index) } : {}),
+      ...(found.length === this.#unexpected && !this.#full
+        ? { places: found.map(({ index }) => index) }
+        : {}),
     };
   }
 }
@@ -708,7 +771,10 @@ class ZScores implements Accumulator {
   #elements = 0;
   #full = false;
 
-  constructor(expectation: Expectation & MapBody & { column: string; threshold: Decimal; doubleSided: boolean }, table: Table) {
+  constructor(
+    expectation: Expectation & MapBody & { column: string; threshold: Decimal; doubleSided: boolean },
+    table: Table,
+  ) {
     numberOnly(table.column(expectation.column));
     this.#expectation = expectation;
     this.#table = table;
@@ -802,7 +868,9 @@ class Moments {
   }
 
   #unit(): bigint {
-    return this.#column.kind === 'double' ? TINY : 10n ** BigInt(this.#column.kind === 'decimal' ? this.#column.scale : 0);
+    return this.#column.kind === 'double'
+      ? TINY
+      : 10n ** BigInt(this.#column.kind === 'decimal' ? this.#column.scale : 0);
   }
 }
 
@@ -812,7 +880,8 @@ function aggregateOf(expectation: Expectation & Aggregate, table: Table): Accumu
   switch (expectation.type) {
     case 'expect_column_min_to_be_between':
     case 'expect_column_max_to_be_between': {
-      if (column.kind === 'json') throw new Mismatch(`${column.name} is ${aKind(column)}, which has no order`);
+      if (column.kind === 'json')
+        throw new Mismatch(`${column.name} is ${aKind(column)}, which has no order`);
       const compare = comparer(column, column);
       const sign = expectation.type === 'expect_column_max_to_be_between' ? 1 : -1;
       let best: Cell = null;
@@ -850,7 +919,11 @@ function aggregateOf(expectation: Expectation & Aggregate, table: Table): Accumu
       numberOnly(column);
       const moments = new Moments(column);
       const figure = () =>
-        expectation.type === 'expect_column_sum_to_be_between' ? moments.sum() : expectation.type === 'expect_column_mean_to_be_between' ? moments.mean() : moments.stdev();
+        expectation.type === 'expect_column_sum_to_be_between'
+          ? moments.sum()
+          : expectation.type === 'expect_column_mean_to_be_between'
+            ? moments.mean()
+            : moments.stdev();
       return {
         add(row) {
           const cell = row[place]!;
@@ -868,12 +941,21 @@ export function uniqueFigure(type: string, distinct: number, considered: number)
 }
 
 /** A figure held against a range. Without a figure (nothing to measure) Great Expectations says it fails, and so do we. */
-export function judgeNumber(range: Range & { column: string }, figure: Decimal | null, infinite = 0): Outcome {
+export function judgeNumber(
+  range: Range & { column: string },
+  figure: Decimal | null,
+  infinite = 0,
+): Outcome {
   if (figure === null) {
-    return { status: 'fail', observed: null, details: { note: infinite > 0 ? `${infinite} values are infinite` : 'there are no values to measure' } };
+    return {
+      status: 'fail',
+      observed: null,
+      details: { note: infinite > 0 ? `${infinite} values are infinite` : 'there are no values to measure' },
+    };
   }
   for (const limit of [range.min, range.max]) {
-    if (limit !== null && !isDecimal(limit)) return unknown(`${limit} is not a number, but what is measured is`);
+    if (limit !== null && !isDecimal(limit))
+      return unknown(`${limit} is not a number, but what is measured is`);
   }
   const above = range.min === null || compareDecimal(figure, range.min) >= (range.strictMin ? 1 : 0);
   const below = range.max === null || compareDecimal(figure, range.max) <= (range.strictMax ? -1 : 0);
@@ -887,7 +969,8 @@ export function figureOf(figure: Decimal): number | string {
 }
 
 export function judgeExtreme(range: Expectation & Aggregate, column: TableColumn, best: Cell): Outcome {
-  if (best === null) return { status: 'fail', observed: null, details: { note: 'there are no values to measure' } };
+  if (best === null)
+    return { status: 'fail', observed: null, details: { note: 'there are no values to measure' } };
   return { status: withinRange(column, range)(best) ? 'pass' : 'fail', observed: showCell(column, best) };
 }
 
@@ -929,7 +1012,8 @@ export function quantileOf(
 ): Decimal | null {
   const [below, above] = [at(low), at(high)];
   if (column.kind === 'double') {
-    const value = part === 0 ? (below as number) : (below as number) + ((above as number) - (below as number)) * part;
+    const value =
+      part === 0 ? (below as number) : (below as number) + ((above as number) - (below as number)) * part;
     return part === 0 ? (decimalOf(String(value)) ?? null) : rounded(value);
   }
   const scale = column.kind === 'decimal' ? column.scale : 0;
@@ -946,7 +1030,10 @@ class Quantiles implements Accumulator {
   readonly #column: TableColumn;
   readonly #values: SortedValues;
 
-  constructor(expectation: Expectation & { type: 'expect_column_quantile_values_to_be_between' }, table: Table) {
+  constructor(
+    expectation: Expectation & { type: 'expect_column_quantile_values_to_be_between' },
+    table: Table,
+  ) {
     this.#expectation = expectation;
     this.#place = table.place(expectation.column);
     this.#column = table.columns[this.#place]!;
@@ -969,19 +1056,31 @@ export function judgeQuantiles(
   count: number,
   at: (place: number) => Cell,
 ): Outcome {
-  if (count === 0) return { status: 'fail', observed: null, details: { note: 'there are no values to measure' } };
-  const values = quantiles.map((q) => quantileOf(quantilePlaces(count, Number(q), interpolation), at, column));
+  if (count === 0)
+    return { status: 'fail', observed: null, details: { note: 'there are no values to measure' } };
+  const values = quantiles.map((q) =>
+    quantileOf(quantilePlaces(count, Number(q), interpolation), at, column),
+  );
   const holds = values.map((value, i) => {
     const [min, max] = ranges[i]!;
     // A value within a ten-thousandth of a limit counts as the limit: Great Expectations is lenient here.
     const near = (limit: Decimal | null) =>
-      limit !== null && value !== null && Math.abs(Number(value) - Number(limit)) <= 1e-8 + 1e-4 * Math.abs(Number(limit));
+      limit !== null &&
+      value !== null &&
+      Math.abs(Number(value) - Number(limit)) <= 1e-8 + 1e-4 * Math.abs(Number(limit));
     if (near(min) || near(max)) return true;
-    return value !== null && (min === null || compareDecimal(value, min) >= 0) && (max === null || compareDecimal(value, max) <= 0);
+    return (
+      value !== null &&
+      (min === null || compareDecimal(value, min) >= 0) &&
+      (max === null || compareDecimal(value, max) <= 0)
+    );
   });
   return {
     status: holds.every(Boolean) ? 'pass' : 'fail',
-    observed: { quantiles: quantiles.map(Number), values: values.map((value) => (value === null ? null : figureOf(value))) },
+    observed: {
+      quantiles: quantiles.map(Number),
+      values: values.map((value) => (value === null ? null : figureOf(value))),
+    },
     details: { success_details: holds },
   };
 }
@@ -1007,7 +1106,9 @@ function valueCounts(
       else counts.set(cell, 1);
     },
     finish: () =>
-      full ? unknown(`more different values than the ${table.bound} that are remembered`) : judge(counts, considered, elements),
+      full
+        ? unknown(`more different values than the ${table.bound} that are remembered`)
+        : judge(counts, considered, elements),
   };
 }
 
@@ -1023,7 +1124,8 @@ export function judgeCounts(
   const members = membersFor(column, literals);
   // A member that the column cannot hold is missing from it.
   const possible = literals.every((literal) => literal !== null && memberFor(column, literal) !== undefined);
-  const sorted = (cells: Iterable<Cell>) => [...cells].sort(comparer(column, column)).map((cell) => showCell(column, cell));
+  const sorted = (cells: Iterable<Cell>) =>
+    [...cells].sort(comparer(column, column)).map((cell) => showCell(column, cell));
   if (expectation.type === 'expect_column_most_common_value_to_be_in_set') {
     const most = counts.size === 0 ? 0 : [...counts.values()].reduce((a, b) => Math.max(a, b));
     const modes = [...counts].filter(([, count]) => count === most).map(([cell]) => cell);
@@ -1046,7 +1148,9 @@ export function judgeCounts(
     status: holds ? 'pass' : 'fail',
     observed: observed.slice(0, MAX_LISTED),
     details: {
-      value_counts: [...counts].slice(0, MAX_LISTED).map(([cell, count]) => ({ value: showCell(column, cell), count })),
+      value_counts: [...counts]
+        .slice(0, MAX_LISTED)
+        .map(([cell, count]) => ({ value: showCell(column, cell), count })),
       unexpected: sorted(strange).slice(0, 20),
       missing: sorted(absent).slice(0, 20),
     },
@@ -1111,9 +1215,17 @@ export function judgeCategories(
   // What the partition does not name shares the tail's weight.
   const strange = [...left].sort(([a], [b]) => comparer(column, column)(a, b));
   const scale = strange.length > 0 ? 1 - expectation.tailHoldout : 1;
-  const expected = [...partition.weights.map((weight) => weight * scale), ...strange.map(() => expectation.tailHoldout / strange.length)];
+  const expected = [
+    ...partition.weights.map((weight) => weight * scale),
+    ...strange.map(() => expectation.tailHoldout / strange.length),
+  ];
   const observed = [...named, ...strange.map(([, count]) => count)].map((count) => count / considered);
-  const values = [...partition.values.map((value) => (value === null ? null : typeof value === 'object' ? figureOf(value.decimal) : value)), ...strange.map(([cell]) => showCell(column, cell))];
+  const values = [
+    ...partition.values.map((value) =>
+      value === null ? null : typeof value === 'object' ? figureOf(value.decimal) : value,
+    ),
+    ...strange.map(([cell]) => showCell(column, cell)),
+  ];
   return divergence(expectation, observed, expected, {
     observed_partition: { values: values.slice(0, MAX_LISTED), weights: observed.slice(0, MAX_LISTED) },
     expected_partition: { values: values.slice(0, MAX_LISTED), weights: expected.slice(0, MAX_LISTED) },
@@ -1129,17 +1241,26 @@ export function judgeBins(
   const { bins, weights, tails } = partition;
   const zeros = weights.filter((weight) => weight === 0).length;
   const expected = weights.map((weight) =>
-    weight === 0 && internalHoldout > 0 ? internalHoldout / zeros : weight * (1 - tailHoldout - internalHoldout),
+    weight === 0 && internalHoldout > 0
+      ? internalHoldout / zeros
+      : weight * (1 - tailHoldout - internalHoldout),
   );
   const share = (count: number) => count / found.considered;
   const observed = found.counts.map(share);
-  const [openLow, openHigh] = [bins[0] === Number.NEGATIVE_INFINITY, bins.at(-1) === Number.POSITIVE_INFINITY];
+  const [openLow, openHigh] = [
+    bins[0] === Number.NEGATIVE_INFINITY,
+    bins.at(-1) === Number.POSITIVE_INFINITY,
+  ];
   // A finite end has a tail beyond it; the holdout is split between the tails that there are.
   const each = openLow || openHigh ? tailHoldout : tailHoldout / 2;
   const low = openLow ? [] : [tails ? tails[0] : each];
   const high = openHigh ? [] : [tails ? tails[1] : each];
   const allExpected = [...low, ...expected, ...high];
-  const allObserved = [...(openLow ? [] : [share(found.below)]), ...observed, ...(openHigh ? [] : [share(found.above)])];
+  const allObserved = [
+    ...(openLow ? [] : [share(found.below)]),
+    ...observed,
+    ...(openHigh ? [] : [share(found.above)]),
+  ];
   const parts = (all: readonly number[]) => ({
     bins: bins.slice(openLow ? 1 : 0, openHigh ? -1 : undefined),
     weights: all.slice(1, -1),
@@ -1205,9 +1326,19 @@ export function judgeColumns(expectation: Expectation, names: readonly string[])
       const wanted = new Set(expectation.columns ?? []);
       const strange = names.filter((name) => !wanted.has(name)).sort();
       const missing = [...wanted].filter((name) => !names.includes(name)).sort();
-      const holds = expectation.columns === null ? !expectation.exact || names.length === 0 : missing.length === 0 && (!expectation.exact || strange.length === 0);
-      const mismatched = { ...(strange.length > 0 ? { unexpected: strange } : {}), ...(missing.length > 0 ? { missing } : {}) };
-      return { status: holds ? 'pass' : 'fail', observed: names, ...(strange.length + missing.length > 0 ? { details: { mismatched } } : {}) };
+      const holds =
+        expectation.columns === null
+          ? !expectation.exact || names.length === 0
+          : missing.length === 0 && (!expectation.exact || strange.length === 0);
+      const mismatched = {
+        ...(strange.length > 0 ? { unexpected: strange } : {}),
+        ...(missing.length > 0 ? { missing } : {}),
+      };
+      return {
+        status: holds ? 'pass' : 'fail',
+        observed: names,
+        ...(strange.length + missing.length > 0 ? { details: { mismatched } } : {}),
+      };
     }
     default:
       throw new Undecidable(`${expectation.type} is not about the columns`);
@@ -1216,7 +1347,9 @@ export function judgeColumns(expectation: Expectation, names: readonly string[])
 
 // ODCS' library.
 
-type Metric = Expectation & { type: 'nullValues' | 'missingValues' | 'invalidValues' | 'duplicateValues' | 'rowCount' };
+type Metric = Expectation & {
+  type: 'nullValues' | 'missingValues' | 'invalidValues' | 'duplicateValues' | 'rowCount';
+};
 
 function metricOf(expectation: Metric, table: Table): Accumulator {
   if (expectation.type === 'duplicateValues') {
@@ -1233,7 +1366,10 @@ function metricOf(expectation: Metric, table: Table): Accumulator {
         else if (full || !table.remember(key)) full = true;
         else seen.add(key);
       },
-      finish: () => (full ? unknown(`more different values than the ${table.bound} that are remembered`) : judgeMetric(expectation, repeated, all)),
+      finish: () =>
+        full
+          ? unknown(`more different values than the ${table.bound} that are remembered`)
+          : judgeMetric(expectation, repeated, all),
     };
   }
   const counts = expectation.type === 'rowCount' ? () => true : metricTest(expectation, table.columns);
@@ -1254,8 +1390,12 @@ function metricTest(expectation: Metric, columns: readonly TableColumn[]): (row:
   if (expectation.type === 'nullValues') return (row) => row[place] === null;
   const members = membersFor(column, expectation.values);
   const nulls = expectation.values.includes(null);
-  if (expectation.type === 'missingValues') return (row) => (row[place] === null ? nulls : members.has(row[place]!));
-  const pattern = expectation.pattern === null ? null : readPatterns({ patterns: [expectation.pattern], syntax: 'regex' })[0]!;
+  if (expectation.type === 'missingValues')
+    return (row) => (row[place] === null ? nulls : members.has(row[place]!));
+  const pattern =
+    expectation.pattern === null
+      ? null
+      : readPatterns({ patterns: [expectation.pattern], syntax: 'regex' })[0]!;
   if (pattern) textOnly(column, 'a pattern is matched with text');
   const listed = expectation.values.length > 0;
   return (row) => {
@@ -1267,7 +1407,11 @@ function metricTest(expectation: Metric, columns: readonly TableColumn[]): (row:
 
 /** A count, or its share of all rows in percent, held against the operator. */
 export function judgeMetric(expectation: Metric, count: number, all: number): Outcome {
-  const figure = expectation.percent ? (all === 0 ? '0' : ratio(BigInt(count) * 100n, BigInt(all))) : String(count);
+  const figure = expectation.percent
+    ? all === 0
+      ? '0'
+      : ratio(BigInt(count) * 100n, BigInt(all))
+    : String(count);
   return {
     status: satisfies(expectation.operator, figure) ? 'pass' : 'fail',
     elements: all,
@@ -1339,7 +1483,10 @@ function chooses(
   }
 }
 
-function compareTest(column: TableColumn, { operator, literal }: Condition & { kind: 'compare' }): (cell: Cell) => boolean {
+function compareTest(
+  column: TableColumn,
+  { operator, literal }: Condition & { kind: 'compare' },
+): (cell: Cell) => boolean {
   const bound = boundFor(column, literal);
   if (operator === '==' || operator === '!=') {
     const same = operator === '==';
@@ -1347,7 +1494,10 @@ function compareTest(column: TableColumn, { operator, literal }: Condition & { k
     const compare = comparer(column, column);
     return (cell) => (compare(cell, bound.value) === 0) === same;
   }
-  if (bound === undefined) throw new Undecidable(`the condition orders ${column.name}, which is ${aKind(column)}, with another kind of value`);
+  if (bound === undefined)
+    throw new Undecidable(
+      `the condition orders ${column.name}, which is ${aKind(column)}, with another kind of value`,
+    );
   const compare = comparer(column, column);
   const { value, exact } = bound;
   switch (operator) {
@@ -1365,7 +1515,9 @@ function compareTest(column: TableColumn, { operator, literal }: Condition & { k
 function columnsTest(a: TableColumn, b: TableColumn, operator: string): (x: Cell, y: Cell) => boolean {
   if (!comparable(a, b)) {
     if (operator === '==' || operator === '!=') return () => operator === '!=';
-    throw new Undecidable(`the condition orders ${a.name}, which is ${aKind(a)}, with ${b.name}, which is ${aKind(b)}`);
+    throw new Undecidable(
+      `the condition orders ${a.name}, which is ${aKind(a)}, with ${b.name}, which is ${aKind(b)}`,
+    );
   }
   const compare = comparer(a, b);
   switch (operator) {
@@ -1399,6 +1551,9 @@ export function streams(expectation: Expectation): 'yes' | 'remembers' | 'no' {
     'duplicateValues',
   ];
   const categories = 'partition' in expectation && expectation.partition.kind === 'categorical';
-  return remembering.includes(expectation.type) || expectation.type.startsWith('expect_column_distinct_') || categories ? 'remembers' : 'yes';
+  return remembering.includes(expectation.type) ||
+    expectation.type.startsWith('expect_column_distinct_') ||
+    categories
+    ? 'remembers'
+    : 'yes';
 }
-

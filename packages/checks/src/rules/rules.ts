@@ -1,4 +1,14 @@
-import { type Candle, compareDecimal, type Decimal, divRound, type Finding, fromScaled, isDecimal, type Period, type Row } from '@assay/core';
+import {
+  type Candle,
+  compareDecimal,
+  type Decimal,
+  divRound,
+  type Finding,
+  fromScaled,
+  isDecimal,
+  type Period,
+  type Row,
+} from '@assay/core';
 import { type Cell, cellOf, type TableColumn } from './cells.ts';
 import { columnsOf, type DataContract, declaredColumn, type Expectation, type Rule } from './contract.ts';
 import type { Outcome } from './outcome.ts';
@@ -77,8 +87,10 @@ const INSTANT = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
 /** Undefined: not of its type. The stream's spellings are stricter than a file's, because they are signed as they stand. */
 function streamCell(column: TableColumn, value: unknown): Cell | undefined {
   if (value === null || value === undefined) return null;
-  if (column.kind === 'decimal') return typeof value === 'string' && CANONICAL.test(value) ? cellOf(column, value) : undefined;
-  if (column.kind === 'timestamp') return typeof value === 'string' && INSTANT.test(value) ? cellOf(column, value) : undefined;
+  if (column.kind === 'decimal')
+    return typeof value === 'string' && CANONICAL.test(value) ? cellOf(column, value) : undefined;
+  if (column.kind === 'timestamp')
+    return typeof value === 'string' && INSTANT.test(value) ? cellOf(column, value) : undefined;
   return cellOf(column, value);
 }
 
@@ -110,11 +122,16 @@ function findingsOf(batch: CheckedBatch): Finding[] {
     columns,
     {
       maxPlaces: Number.POSITIVE_INFINITY,
-      history: { lastTime: cellOf(time, history.lastTime) ?? null, lastPositive: cellOf(time, history.lastTradeTime) ?? null },
+      history: {
+        lastTime: cellOf(time, history.lastTime) ?? null,
+        lastPositive: cellOf(time, history.lastTradeTime) ?? null,
+      },
       skips: (expectation, _, index) => {
         const names = refused.get(index);
         if (names === undefined) return false;
-        return 'columnA' in expectation ? names.has(expectation.columnA) || names.has(expectation.columnB) : 'ignore' in expectation && expectation.columns.some((name) => names.has(name));
+        return 'columnA' in expectation
+          ? names.has(expectation.columnA) || names.has(expectation.columnB)
+          : 'ignore' in expectation && expectation.columns.some((name) => names.has(name));
       },
     },
   );
@@ -193,23 +210,49 @@ function failed(
 function ruleFinding(batch: CheckedBatch, { severity, expectation }: Rule, outcome: Outcome): Finding {
   const { rows } = batch;
   const columns = columnsOf(expectation);
-  const common = { check: expectation.type, ...(columns === '' ? {} : { column: columns.slice(0, 200) }), severity };
+  const common = {
+    check: expectation.type,
+    ...(columns === '' ? {} : { column: columns.slice(0, 200) }),
+    severity,
+  };
   if (outcome.status === 'unknown') {
-    return { ...common, status: 'unknown', reason: `${promise(expectation)}: ${outcome.why}`.slice(0, 2_000) };
+    return {
+      ...common,
+      status: 'unknown',
+      reason: `${promise(expectation)}: ${outcome.why}`.slice(0, 2_000),
+    };
   }
   const measured = outcome.unexpected === undefined;
   const failing = outcome.places ?? [];
   if (outcome.status === 'pass') {
-    const reason = measured ? `${promise(expectation)}: ${shownObserved(outcome)}` : failing.length === 0 ? `${promise(expectation)}: all ${rows.length} rows` : `${promise(expectation)}: in all but ${failing.length} of ${rows.length} rows`;
-    return { ...common, status: 'pass', reason: reason.slice(0, 2_000), score: measured ? '1' : share(rows.length - failing.length, Math.max(rows.length, 1)) };
+    const reason = measured
+      ? `${promise(expectation)}: ${shownObserved(outcome)}`
+      : failing.length === 0
+        ? `${promise(expectation)}: all ${rows.length} rows`
+        : `${promise(expectation)}: in all but ${failing.length} of ${rows.length} rows`;
+    return {
+      ...common,
+      status: 'pass',
+      reason: reason.slice(0, 2_000),
+      score: measured ? '1' : share(rows.length - failing.length, Math.max(rows.length, 1)),
+    };
   }
   if (measured) {
-    return { ...common, status: 'fail', reason: `${promise(expectation)}: not so, ${shownObserved(outcome)}`.slice(0, 2_000), score: '0' };
+    return {
+      ...common,
+      status: 'fail',
+      reason: `${promise(expectation)}: not so, ${shownObserved(outcome)}`.slice(0, 2_000),
+      score: '0',
+    };
   }
   return {
     ...common,
     status: 'fail',
-    reason: `${promise(expectation)}: not in ${failing.length} of ${rows.length} rows; ${observedIn(batch, expectation, failing)}`.slice(0, 2_000),
+    reason:
+      `${promise(expectation)}: not in ${failing.length} of ${rows.length} rows; ${observedIn(batch, expectation, failing)}`.slice(
+        0,
+        2_000,
+      ),
     rows: toRanges(failing),
     score:
       expectation.type === 'expect_column_steps_to_be_at_most'

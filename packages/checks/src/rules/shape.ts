@@ -101,7 +101,11 @@ export function only(members: Members, path: string, allowed: readonly string[])
   const unknown = Object.keys(members).find((key) => !allowed.includes(key));
   if (unknown !== undefined) {
     const nearest = nearestOf(unknown, allowed);
-    fail(`${path}.${unknown}`, `only ${allowed.join(', ')}`, nearest ? `another member; did you mean ${nearest}?` : 'another member');
+    fail(
+      `${path}.${unknown}`,
+      `only ${allowed.join(', ')}`,
+      nearest ? `another member; did you mean ${nearest}?` : 'another member',
+    );
   }
 }
 

@@ -7,10 +7,28 @@ import {
   DuckDBTimestampValue,
   DuckDBTimeValue,
 } from '@duckdb/node-api';
-import { type Bound, boundFor, type Cell, comparable, type Literal, memberFor, narrow, showCell } from './cells.ts';
+import {
+  type Bound,
+  boundFor,
+  type Cell,
+  comparable,
+  type Literal,
+  memberFor,
+  narrow,
+  showCell,
+} from './cells.ts';
 import { type Condition, conditionColumns, type NullLogic, type RowCondition } from './condition.ts';
-import { type Aggregate, type Expectation, isMap, type MapBody, type PairBody, type RecordBody, readColumns } from './expectation.ts';
+import {
+  type Aggregate,
+  type Expectation,
+  isMap,
+  type MapBody,
+  type PairBody,
+  type RecordBody,
+  readColumns,
+} from './expectation.ts';
 import { type Example, holdsMostly, MAX_EXAMPLES, type Outcome, unknown } from './outcome.ts';
+import { runQueryRule } from './query-rule.ts';
 import {
   aKind,
   columnPlace,
@@ -34,7 +52,6 @@ import {
   Undecidable,
   uniqueFigure,
 } from './row-evaluator.ts';
-import { runQueryRule } from './query-rule.ts';
 import { quantilePlaces, ratio, rounded } from './statistics.ts';
 import type { FileColumn, Table } from './table-file.ts';
 
@@ -129,7 +146,10 @@ class Scan {
 
   async run(): Promise<void> {
     if (this.#select.size === 0) return;
-    const rows = await this.#table.query(`SELECT ${[...this.#select.keys()].join(',\n')} FROM ${typed(this.#table, this.#used)}`, this.#params);
+    const rows = await this.#table.query(
+      `SELECT ${[...this.#select.keys()].join(',\n')} FROM ${typed(this.#table, this.#used)}`,
+      this.#params,
+    );
     this.#row = rows[0] ?? [];
   }
 }
@@ -171,7 +191,9 @@ class Writer {
         return `CAST(${param(fromScaled(BigInt(cell as number), column.scale))} AS DECIMAL(${wide}, ${column.scale}))`;
       }
       case 'double':
-        return Number.isFinite(cell as number) ? `CAST(${param(cell)} AS DOUBLE)` : `CAST(${param(Number(cell) > 0 ? 'inf' : '-inf')} AS DOUBLE)`;
+        return Number.isFinite(cell as number)
+          ? `CAST(${param(cell)} AS DOUBLE)`
+          : `CAST(${param(Number(cell) > 0 ? 'inf' : '-inf')} AS DOUBLE)`;
       case 'timestamp':
       case 'date':
         return `make_timestamp(CAST(${param(String(cell))} AS BIGINT))`;
@@ -209,27 +231,33 @@ function conditionNames(expectation: Expectation): string[] {
 
 /** What has no SQL of the same meaning. */
 function judgedInRows(expectation: Expectation): boolean {
-  return (
-    [
-      'expect_column_values_to_match_strftime_format',
-      'expect_column_values_to_be_dateutil_parseable',
-      'expect_column_values_to_be_json_parseable',
-      'expect_column_values_to_match_json_schema',
-      'expect_column_values_to_be_multiple_of',
-      'expect_column_to_be_positive_within',
-    ].includes(expectation.type)
-  );
+  return [
+    'expect_column_values_to_match_strftime_format',
+    'expect_column_values_to_be_dateutil_parseable',
+    'expect_column_values_to_be_json_parseable',
+    'expect_column_values_to_match_json_schema',
+    'expect_column_values_to_be_multiple_of',
+    'expect_column_to_be_positive_within',
+  ].includes(expectation.type);
 }
 
 /** Reads the needed columns once through the evaluator for streams. */
-async function evaluateRows(table: Table, expectations: readonly Expectation[], listed: number): Promise<Map<Expectation, Outcome>> {
-  const names = new Set(expectations.flatMap((expectation) => [...readColumns(expectation), ...conditionNames(expectation)]));
+async function evaluateRows(
+  table: Table,
+  expectations: readonly Expectation[],
+  listed: number,
+): Promise<Map<Expectation, Outcome>> {
+  const names = new Set(
+    expectations.flatMap((expectation) => [...readColumns(expectation), ...conditionNames(expectation)]),
+  );
   // A column that is absent is told by the evaluator.
   const columns = table.columns.filter(({ name }) => names.has(name));
   const places = columns.map((column) => table.columns.indexOf(column));
   const checks = openRowChecks(expectations, columns, { maxPlaces: listed });
   if (places.length > 0) {
-    const rows = table.chunks(`SELECT ${places.map((place) => `c${place}`).join(', ')} FROM ${typed(table, new Set(places))}`);
+    const rows = table.chunks(
+      `SELECT ${places.map((place) => `c${place}`).join(', ')} FROM ${typed(table, new Set(places))}`,
+    );
     for await (const chunk of rows) {
       for (const row of chunk) checks.add(row.map((value, i) => cellFrom(columns[i]!, value)));
     }
@@ -253,9 +281,11 @@ export function cellFrom(column: FileColumn, value: unknown): Cell {
 /** Registers what the first pass must count, and says how the outcome follows. */
 function plan(expectation: Expectation, shared: Shared): Planned {
   const { first, table } = shared;
-  const chosen = (sql: Writer) => (expectation.condition === null ? 'true' : conditionSql(expectation.condition, sql));
+  const chosen = (sql: Writer) =>
+    expectation.condition === null ? 'true' : conditionSql(expectation.condition, sql);
   // A missing column is told now, not by DuckDB.
-  if (expectation.type !== 'text') for (const name of [...readColumns(expectation), ...conditionNames(expectation)]) columnOf(table, name);
+  if (expectation.type !== 'text')
+    for (const name of [...readColumns(expectation), ...conditionNames(expectation)]) columnOf(table, name);
   if (isMap(expectation)) return planMap(expectation, shared, chosen);
   switch (expectation.type) {
     case 'expect_table_row_count_to_be_between':
@@ -268,12 +298,22 @@ function plan(expectation: Expectation, shared: Shared): Planned {
     case 'expect_column_to_exist':
     case 'expect_table_columns_to_match_ordered_list':
     case 'expect_table_columns_to_match_set':
-      return { finish: async () => judgeColumns(expectation, table.columns.map(({ name }) => name)) };
+      return {
+        finish: async () =>
+          judgeColumns(
+            expectation,
+            table.columns.map(({ name }) => name),
+          ),
+      };
     case 'expect_column_quantile_values_to_be_between': {
       const column = columnOf(table, expectation.column);
       numberOnly(column);
-      return ordered(shared, expectation.column, chosen, (count) =>
-        expectation.quantiles.map((q) => quantilePlaces(count, Number(q), expectation.interpolation)),
+      return ordered(
+        shared,
+        expectation.column,
+        chosen,
+        (count) =>
+          expectation.quantiles.map((q) => quantilePlaces(count, Number(q), expectation.interpolation)),
         (count, at) => judgeQuantiles(expectation, column, count, at),
       );
     }
@@ -282,7 +322,9 @@ function plan(expectation: Expectation, shared: Shared): Planned {
     case 'expect_column_distinct_values_to_contain_set':
     case 'expect_column_most_common_value_to_be_in_set': {
       const column = columnOf(table, expectation.column);
-      return { finish: async () => judgeCounts(expectation, column, (await valuesOf(table, column, chosen)).counts) };
+      return {
+        finish: async () => judgeCounts(expectation, column, (await valuesOf(table, column, chosen)).counts),
+      };
     }
     case 'expect_column_kl_divergence_to_be_less_than': {
       const column = columnOf(table, expectation.column);
@@ -305,11 +347,19 @@ function plan(expectation: Expectation, shared: Shared): Planned {
       const below = within((sql, value) => `${value} < ${edge(sql, bins[0]!)}`);
       const above = within((sql, value) => `${value} > ${edge(sql, bins.at(-1)!)}`);
       const counts = weights.map((_, i) =>
-        within((sql, value) => `${value} >= ${edge(sql, bins[i]!)} AND ${value} ${i === weights.length - 1 ? '<=' : '<'} ${edge(sql, bins[i + 1]!)}`),
+        within(
+          (sql, value) =>
+            `${value} >= ${edge(sql, bins[i]!)} AND ${value} ${i === weights.length - 1 ? '<=' : '<'} ${edge(sql, bins[i + 1]!)}`,
+        ),
       );
       return {
         finish: async () =>
-          judgeBins(expectation, partition, { counts: counts.map((bin) => bin()), below: below(), above: above(), considered: count() }),
+          judgeBins(expectation, partition, {
+            counts: counts.map((bin) => bin()),
+            below: below(),
+            above: above(),
+            considered: count(),
+          }),
       };
     }
     case 'rowCount': {
@@ -327,7 +377,12 @@ function plan(expectation: Expectation, shared: Shared): Planned {
       const all = first.count(() => 'true');
       return {
         finish: async () => {
-          const { total, distinct } = await repeats(table, expectation.columns, () => 'true', 'all_values_are_missing');
+          const { total, distinct } = await repeats(
+            table,
+            expectation.columns,
+            () => 'true',
+            'all_values_are_missing',
+          );
           return judgeMetric(expectation, total - distinct, all());
         },
       };
@@ -365,8 +420,12 @@ function planAggregate(expectation: Expectation & Aggregate, shared: Shared, cho
     }
     case 'expect_column_median_to_be_between':
       numberOnly(column);
-      return ordered(shared, name, chosen, (count) => [quantilePlaces(count, 0.5, 'linear')], (count, at) =>
-        judgeNumber(expectation, median(count, at, column)),
+      return ordered(
+        shared,
+        name,
+        chosen,
+        (count) => [quantilePlaces(count, 0.5, 'linear')],
+        (count, at) => judgeNumber(expectation, median(count, at, column)),
       );
     case 'expect_column_unique_value_count_to_be_between':
     case 'expect_column_proportion_of_unique_values_to_be_between':
@@ -378,7 +437,10 @@ function planAggregate(expectation: Expectation & Aggregate, shared: Shared, cho
       };
     case 'expect_column_proportion_of_non_null_values_to_be_between': {
       const [all, full] = [first.count(chosen), filled(first, name, chosen)];
-      return { finish: async () => judgeNumber(expectation, all() === 0 ? null : ratio(BigInt(full()), BigInt(all()))) };
+      return {
+        finish: async () =>
+          judgeNumber(expectation, all() === 0 ? null : ratio(BigInt(full()), BigInt(all()))),
+      };
     }
     default: {
       numberOnly(column);
@@ -409,8 +471,13 @@ function momentsOf(scan: Scan, column: FileColumn, name: string, chosen: Chosen)
   const count = filled(scan, name, chosen);
   const infinite = double ? scan.count((sql) => `${chosen(sql)} AND isinf(${sql.value(name)})`) : () => 0;
   // Compensated summation, so that the order of two threads does not show in twelve digits.
-  const total = scan.add((sql) => `${double ? 'fsum' : 'sum'}(${sql.value(name)}) FILTER (WHERE ${finite(sql)})`);
-  const spread = scan.add((sql) => `stddev_samp(${sql.value(name)}::DOUBLE) FILTER (WHERE ${finite(sql)} AND abs(${sql.value(name)}::DOUBLE) < 1e150)`);
+  const total = scan.add(
+    (sql) => `${double ? 'fsum' : 'sum'}(${sql.value(name)}) FILTER (WHERE ${finite(sql)})`,
+  );
+  const spread = scan.add(
+    (sql) =>
+      `stddev_samp(${sql.value(name)}::DOUBLE) FILTER (WHERE ${finite(sql)} AND abs(${sql.value(name)}::DOUBLE) < 1e150)`,
+  );
   const units = () => {
     const value = total();
     return value instanceof DuckDBDecimalValue ? value.value : (value as bigint);
@@ -420,7 +487,11 @@ function momentsOf(scan: Scan, column: FileColumn, name: string, chosen: Chosen)
     infinite,
     sum: () => (none() ? null : double ? rounded(total() as number) : fromScaled(units(), scale)),
     mean: () =>
-      none() ? null : double ? rounded((total() as number) / count()) : ratio(units(), 10n ** BigInt(scale) * BigInt(count())),
+      none()
+        ? null
+        : double
+          ? rounded((total() as number) / count())
+          : ratio(units(), 10n ** BigInt(scale) * BigInt(count())),
     stdev: () => (none() || count() < 2 ? null : rounded(spread() as number)),
   };
 }
@@ -443,7 +514,9 @@ function ordered(
       places = [...new Set(placesOf(count()).flatMap(({ low, high }) => [low, high]))];
       // quantile_disc takes the value at ceil(q n) - 1: half a place below it is safe from rounding.
       const quantiles = places.map((place) => `${(place + 0.5) / count()}::DOUBLE`).join(', ');
-      values = second.add((sql) => `quantile_disc(${sql.value(name)}, [${quantiles}]) FILTER (WHERE ${chosen(sql)})`);
+      values = second.add(
+        (sql) => `quantile_disc(${sql.value(name)}, [${quantiles}]) FILTER (WHERE ${chosen(sql)})`,
+      );
     },
     finish: async () => {
       const items = (values() as DuckDBListValue | null)?.items ?? [];
@@ -455,7 +528,12 @@ function ordered(
 // Values that occur again.
 
 /** How many rows have values, how many different ones there are, and how many rows share theirs with another. */
-async function repeats(table: Table, names: readonly string[], chosen: Chosen, ignore: string): Promise<{ total: number; distinct: number; repeated: number }> {
+async function repeats(
+  table: Table,
+  names: readonly string[],
+  chosen: Chosen,
+  ignore: string,
+): Promise<{ total: number; distinct: number; repeated: number }> {
   const sql = new Writer(table, [], new Set());
   const keys = names.map((name) => sql.value(name));
   const where = `${chosen(sql)} AND NOT (${ignoredSql(keys, ignore)})`;
@@ -469,7 +547,11 @@ async function repeats(table: Table, names: readonly string[], chosen: Chosen, i
 }
 
 /** How often each value occurs. */
-async function valuesOf(table: Table, column: FileColumn, chosen: Chosen): Promise<{ counts: Map<Cell, number>; total: number }> {
+async function valuesOf(
+  table: Table,
+  column: FileColumn,
+  chosen: Chosen,
+): Promise<{ counts: Map<Cell, number>; total: number }> {
   const sql = new Writer(table, [], new Set());
   const value = sql.value(column.name);
   const where = `${chosen(sql)} AND ${value} IS NOT NULL`;
@@ -477,14 +559,17 @@ async function valuesOf(table: Table, column: FileColumn, chosen: Chosen): Promi
     `SELECT ${value}, count(*) FROM ${typed(table, sql.used)} WHERE ${where} GROUP BY ${value} LIMIT ${MAX_DISTINCT + 1}`,
     sql.params,
   );
-  if (rows.length > MAX_DISTINCT) throw new Undecidable(`${column.name} has more than ${MAX_DISTINCT} different values`);
+  if (rows.length > MAX_DISTINCT)
+    throw new Undecidable(`${column.name} has more than ${MAX_DISTINCT} different values`);
   const counts = new Map(rows.map(([cell, n]) => [cellFrom(column, cell), Number(n)]));
   return { counts, total: [...counts.values()].reduce((sum, n) => sum + n, 0) };
 }
 
 function ignoredSql(values: readonly string[], ignore: string): string {
-  if (ignore === 'all_values_are_missing' || ignore === 'both_values_are_missing') return values.map((value) => `${value} IS NULL`).join(' AND ');
-  if (ignore === 'any_value_is_missing' || ignore === 'either_value_is_missing') return values.map((value) => `${value} IS NULL`).join(' OR ');
+  if (ignore === 'all_values_are_missing' || ignore === 'both_values_are_missing')
+    return values.map((value) => `${value} IS NULL`).join(' AND ');
+  if (ignore === 'any_value_is_missing' || ignore === 'either_value_is_missing')
+    return values.map((value) => `${value} IS NULL`).join(' OR ');
   return 'false';
 }
 
@@ -499,7 +584,10 @@ function planMap(expectation: Expectation & MapBody, shared: Shared, chosen: Cho
       return { finish: async () => judgeType(expectation, columnOf(table, expectation.column)) };
     case 'expect_column_values_to_be_unique':
     case 'expect_compound_columns_to_be_unique': {
-      const [names, ignore] = expectation.type === 'expect_column_values_to_be_unique' ? [[expectation.column], 'any_value_is_missing'] : [expectation.columns, expectation.ignore];
+      const [names, ignore] =
+        expectation.type === 'expect_column_values_to_be_unique'
+          ? [[expectation.column], 'any_value_is_missing']
+          : [expectation.columns, expectation.ignore];
       return {
         finish: async () => {
           const { total, repeated } = await repeats(table, names, chosen, ignore);
@@ -511,15 +599,23 @@ function planMap(expectation: Expectation & MapBody, shared: Shared, chosen: Cho
     case 'expect_column_values_to_be_decreasing':
     case 'expect_column_steps_to_be_at_most': {
       const column = columnOf(table, expectation.column);
-      if (column.kind === 'json' || column.kind === 'boolean') throw new Undecidable(`${column.name} is ${aKind(column)}, which has no order`);
-      if (expectation.type === 'expect_column_steps_to_be_at_most' && column.kind !== 'timestamp' && column.kind !== 'date') {
+      if (column.kind === 'json' || column.kind === 'boolean')
+        throw new Undecidable(`${column.name} is ${aKind(column)}, which has no order`);
+      if (
+        expectation.type === 'expect_column_steps_to_be_at_most' &&
+        column.kind !== 'timestamp' &&
+        column.kind !== 'date'
+      ) {
         throw new Undecidable(`${column.name} is ${aKind(column)}, not a time`);
       }
       const count = filled(first, expectation.column, chosen);
       return {
         finish: async () => {
           const sql = new Writer(table, [], new Set());
-          const rows = await table.query(`SELECT count(*) FROM ${steps(expectation, table, sql, chosen, '')} WHERE broken`, sql.params);
+          const rows = await table.query(
+            `SELECT count(*) FROM ${steps(expectation, table, sql, chosen, '')} WHERE broken`,
+            sql.params,
+          );
           return counted(expectation, elements(), count(), Number(rows[0]![0]));
         },
       };
@@ -536,9 +632,12 @@ function planMap(expectation: Expectation & MapBody, shared: Shared, chosen: Cho
         const number = (text: string) => `CAST(${sql.text(text)} AS DOUBLE)`;
         const score = `(${value} - ${number(mean)}) / ${number(spread)}`;
         const limit = Number(expectation.threshold);
-        return expectation.doubleSided ? `NOT (abs(${score}) < ${number(String(Math.abs(limit)))})` : `NOT (${score} < ${number(String(limit))})`;
+        return expectation.doubleSided
+          ? `NOT (abs(${score}) < ${number(String(Math.abs(limit)))})`
+          : `NOT (${score} < ${number(String(limit))})`;
       };
-      const unexpected = (sql: Writer) => `${chosen(sql)} AND ${sql.value(expectation.column)} IS NOT NULL AND ${fails(sql)}`;
+      const unexpected = (sql: Writer) =>
+        `${chosen(sql)} AND ${sql.value(expectation.column)} IS NOT NULL AND ${fails(sql)}`;
       let found = () => 0;
       shared.failed.push({ expectation, unexpected });
       return {
@@ -551,10 +650,14 @@ function planMap(expectation: Expectation & MapBody, shared: Shared, chosen: Cho
     default: {
       const { ignored, fails } = failureSql(expectation, table);
       const alone = 'column' in expectation && !/_to_(not_)?be_null$/.test(expectation.type);
-      const judged = (sql: Writer) => (alone ? `${ignored(sql).replace('IS NULL', 'IS NOT NULL')}` : `NOT (${ignored(sql)})`);
-      const considered = first.count((sql) => (ignored(sql) === 'false' ? chosen(sql) : `${chosen(sql)} AND ${judged(sql)}`));
+      const judged = (sql: Writer) =>
+        alone ? `${ignored(sql).replace('IS NULL', 'IS NOT NULL')}` : `NOT (${ignored(sql)})`;
+      const considered = first.count((sql) =>
+        ignored(sql) === 'false' ? chosen(sql) : `${chosen(sql)} AND ${judged(sql)}`,
+      );
       // A test of one column is null where the value is, and a null is not counted.
-      const unexpected = (sql: Writer) => `${chosen(sql)} AND ${alone ? '' : `${judged(sql)} AND `}(${fails(sql)})`;
+      const unexpected = (sql: Writer) =>
+        `${chosen(sql)} AND ${alone ? '' : `${judged(sql)} AND `}(${fails(sql)})`;
       const count = first.count(unexpected);
       shared.failed.push({ expectation, unexpected });
       return { finish: async () => counted(expectation, elements(), considered(), count()) };
@@ -562,8 +665,19 @@ function planMap(expectation: Expectation & MapBody, shared: Shared, chosen: Cho
   }
 }
 
-function counted(expectation: Expectation, elements: number, considered: number, unexpected: number): Outcome {
-  return { status: holdsMostly(considered, unexpected, expectation.mostly) ? 'pass' : 'fail', elements, considered, unexpected, examples: [] };
+function counted(
+  expectation: Expectation,
+  elements: number,
+  considered: number,
+  unexpected: number,
+): Outcome {
+  return {
+    status: holdsMostly(considered, unexpected, expectation.mostly) ? 'pass' : 'fail',
+    elements,
+    considered,
+    unexpected,
+    examples: [],
+  };
 }
 
 /** Each value beside the one before it, nulls left out; `broken` where the order or the step does not hold. */
@@ -617,7 +731,10 @@ function failureSql(expectation: MapBody, table: Table): Failure {
 }
 
 /** When a value that is not null does not hold. */
-function valueSql(expectation: MapBody & { column: string }, column: FileColumn): (value: string, sql: Writer) => string {
+function valueSql(
+  expectation: MapBody & { column: string },
+  column: FileColumn,
+): (value: string, sql: Writer) => string {
   switch (expectation.type) {
     case 'expect_column_values_to_be_in_set':
     case 'expect_column_values_to_not_be_in_set': {
@@ -631,8 +748,12 @@ function valueSql(expectation: MapBody & { column: string }, column: FileColumn)
       const { min, max } = rangeBounds(column, expectation);
       return (value, sql) =>
         [
-          ...(min ? [`${value} ${expectation.strictMin || !min.exact ? '<=' : '<'} ${sql.cell(column, min.value)}`] : []),
-          ...(max ? [`${value} ${expectation.strictMax && max.exact ? '>=' : '>'} ${sql.cell(column, max.value)}`] : []),
+          ...(min
+            ? [`${value} ${expectation.strictMin || !min.exact ? '<=' : '<'} ${sql.cell(column, min.value)}`]
+            : []),
+          ...(max
+            ? [`${value} ${expectation.strictMax && max.exact ? '>=' : '>'} ${sql.cell(column, max.value)}`]
+            : []),
         ].join(' OR ');
     }
     case 'expect_column_value_lengths_to_be_between':
@@ -652,14 +773,18 @@ function valueSql(expectation: MapBody & { column: string }, column: FileColumn)
       const { matchOn } = expectation;
       return (value, sql) => {
         const found = patterns.map(({ re2 }) => `regexp_matches(${value}, ${sql.text(re2)})`);
-        return matchOn === 'none' ? found.join(' OR ') : `NOT (${found.join(matchOn === 'any' ? ' OR ' : ' AND ')})`;
+        return matchOn === 'none'
+          ? found.join(' OR ')
+          : `NOT (${found.join(matchOn === 'any' ? ' OR ' : ' AND ')})`;
       };
     }
   }
 }
 
 function inSql(value: string, column: FileColumn, members: readonly Cell[], sql: Writer): string {
-  return members.length === 0 ? 'false' : `(${value} IN (${members.map((member) => sql.cell(column, member)).join(', ')}))`;
+  return members.length === 0
+    ? 'false'
+    : `(${value} IN (${members.map((member) => sql.cell(column, member)).join(', ')}))`;
 }
 
 function pairSql(expectation: PairBody, table: Table): Failure {
@@ -706,12 +831,19 @@ function recordSql(expectation: RecordBody, table: Table): Failure {
     const double = columns.some(({ kind }) => kind === 'double');
     const scale = Math.max(0, ...columns.map((column) => (column.kind === 'decimal' ? column.scale : 0)));
     const exact = scale === 0 ? 'HUGEINT' : `DECIMAL(38, ${scale})`;
-    const total: FileColumn = { ...columns[0]!, kind: double ? 'double' : scale === 0 ? 'integer' : 'decimal', scale, typeName: exact };
+    const total: FileColumn = {
+      ...columns[0]!,
+      kind: double ? 'double' : scale === 0 ? 'integer' : 'decimal',
+      scale,
+      typeName: exact,
+    };
     const bound = boundFor(total, { decimal: expectation.total });
     return {
       ignored,
       fails: (sql) => {
-        const sum = values(sql).map((value) => `${value}::${double ? 'DOUBLE' : exact}`).join(' + ');
+        const sum = values(sql)
+          .map((value) => `${value}::${double ? 'DOUBLE' : exact}`)
+          .join(' + ');
         return bound?.exact ? `coalesce(${sum} <> ${sql.cell(total, bound.value)}, true)` : 'true';
       },
     };
@@ -732,15 +864,22 @@ function recordSql(expectation: RecordBody, table: Table): Failure {
   };
 }
 
-function metricSql(expectation: Expectation & { columns: string[]; values: Literal[]; pattern: string | null }, sql: Writer): string {
+function metricSql(
+  expectation: Expectation & { columns: string[]; values: Literal[]; pattern: string | null },
+  sql: Writer,
+): string {
   const name = expectation.columns[0]!;
   const value = sql.value(name);
   const column = sql.column(name);
   if (expectation.type === 'nullValues') return `${value} IS NULL`;
   const among = inSql(value, column, [...membersFor(column, expectation.values)], sql);
-  if (expectation.type === 'missingValues') return `coalesce(${among}, false)${expectation.values.includes(null) ? ` OR ${value} IS NULL` : ''}`;
+  if (expectation.type === 'missingValues')
+    return `coalesce(${among}, false)${expectation.values.includes(null) ? ` OR ${value} IS NULL` : ''}`;
   if (expectation.pattern !== null) textOnly(column, 'a pattern is matched with text');
-  const pattern = expectation.pattern === null ? null : readPatterns({ patterns: [expectation.pattern], syntax: 'regex' })[0]!;
+  const pattern =
+    expectation.pattern === null
+      ? null
+      : readPatterns({ patterns: [expectation.pattern], syntax: 'regex' })[0]!;
   const wrong = [
     ...(expectation.values.length > 0 ? [`NOT ${among}`] : []),
     ...(pattern ? [`NOT regexp_matches(${value}, ${sql.text(pattern.re2)})`] : []),
@@ -756,7 +895,8 @@ function conditionSql({ condition, logic }: RowCondition, sql: Writer): string {
 
 function chooses(condition: Condition, logic: NullLogic, sql: Writer): string {
   /** In pandas a comparison with null has an answer. */
-  const withNull = (test: string, ofNull: boolean) => (logic === 'pandas' ? `coalesce(${test}, ${ofNull})` : `(${test})`);
+  const withNull = (test: string, ofNull: boolean) =>
+    logic === 'pandas' ? `coalesce(${test}, ${ofNull})` : `(${test})`;
   switch (condition.kind) {
     case 'not':
       return `(NOT ${chooses(condition.part, logic, sql)})`;
@@ -769,8 +909,14 @@ function chooses(condition: Condition, logic: NullLogic, sql: Writer): string {
       const column = sql.column(condition.column);
       const value = sql.value(condition.column);
       const members = [...membersFor(column, condition.literals)];
-      const among = members.length === 0 ? `CASE WHEN ${value} IS NOT NULL THEN false END` : inSql(value, column, members, sql);
-      return withNull(condition.not ? `NOT ${among}` : among, condition.literals.includes(null) !== condition.not);
+      const among =
+        members.length === 0
+          ? `CASE WHEN ${value} IS NOT NULL THEN false END`
+          : inSql(value, column, members, sql);
+      return withNull(
+        condition.not ? `NOT ${among}` : among,
+        condition.literals.includes(null) !== condition.not,
+      );
     }
     case 'compare':
       return withNull(literalSql(condition, sql), condition.operator === '!=');
@@ -778,8 +924,14 @@ function chooses(condition: Condition, logic: NullLogic, sql: Writer): string {
       const [a, b] = [sql.column(condition.column), sql.column(condition.other)];
       const [x, y] = [sql.value(condition.column), sql.value(condition.other)];
       if (!comparable(a, b)) {
-        if (condition.operator !== '==' && condition.operator !== '!=') throw new Undecidable(`the condition orders ${a.name}, which is ${aKind(a)}, with ${b.name}, which is ${aKind(b)}`);
-        return withNull(`CASE WHEN ${x} IS NOT NULL AND ${y} IS NOT NULL THEN ${condition.operator === '!='} END`, condition.operator === '!=');
+        if (condition.operator !== '==' && condition.operator !== '!=')
+          throw new Undecidable(
+            `the condition orders ${a.name}, which is ${aKind(a)}, with ${b.name}, which is ${aKind(b)}`,
+          );
+        return withNull(
+          `CASE WHEN ${x} IS NOT NULL AND ${y} IS NOT NULL THEN ${condition.operator === '!='} END`,
+          condition.operator === '!=',
+        );
       }
       return withNull(compareSql(a, x, SQL_OPERATORS[condition.operator], b, y), condition.operator === '!=');
     }
@@ -788,7 +940,10 @@ function chooses(condition: Condition, logic: NullLogic, sql: Writer): string {
 
 const SQL_OPERATORS = { '==': '=', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=' } as const;
 
-function literalSql({ column: name, operator, literal }: Condition & { kind: 'compare' }, sql: Writer): string {
+function literalSql(
+  { column: name, operator, literal }: Condition & { kind: 'compare' },
+  sql: Writer,
+): string {
   const column = sql.column(name);
   const value = sql.value(name);
   const bound: Bound | undefined = boundFor(column, literal);
@@ -796,7 +951,10 @@ function literalSql({ column: name, operator, literal }: Condition & { kind: 'co
     if (!bound?.exact) return `CASE WHEN ${value} IS NOT NULL THEN ${operator === '!='} END`;
     return `${value} ${SQL_OPERATORS[operator]} ${sql.cell(column, bound.value)}`;
   }
-  if (!bound) throw new Undecidable(`the condition orders ${name}, which is ${aKind(column)}, with another kind of value`);
+  if (!bound)
+    throw new Undecidable(
+      `the condition orders ${name}, which is ${aKind(column)}, with another kind of value`,
+    );
   // A limit between two values is represented by the lower one.
   const asked = bound.exact ? operator : operator === '<' ? '<=' : operator === '>=' ? '>' : operator;
   return `${value} ${asked} ${sql.cell(column, bound.value)}`;
@@ -805,9 +963,15 @@ function literalSql({ column: name, operator, literal }: Condition & { kind: 'co
 // Examples of what failed.
 
 /** Adds the first rows of everything that failed: one pass for all whose rows one expression chooses. */
-async function addExamples(shared: Shared, expectations: readonly Expectation[], outcomes: Outcome[], listed: number): Promise<Outcome[]> {
+async function addExamples(
+  shared: Shared,
+  expectations: readonly Expectation[],
+  outcomes: Outcome[],
+  listed: number,
+): Promise<Outcome[]> {
   const { table, failed } = shared;
-  const broken = (expectation: Expectation) => (outcomes[expectations.indexOf(expectation)]?.unexpected ?? 0) > 0;
+  const broken = (expectation: Expectation) =>
+    (outcomes[expectations.indexOf(expectation)]?.unexpected ?? 0) > 0;
   const together = failed.filter(({ expectation }) => broken(expectation));
   if (together.length > 0 && listed > 0) {
     const sql = new Writer(table, [], new Set());
@@ -815,31 +979,59 @@ async function addExamples(shared: Shared, expectations: readonly Expectation[],
       const values = readColumns(expectation).map((name, i) => `v${i} := ${sql.value(name)}`);
       return `arg_min(struct_pack(${['rn := rn', ...values].join(', ')}), rn, ${listed}) FILTER (WHERE ${unexpected(sql)})`;
     });
-    const rows = await table.query(`SELECT ${select.join(',\n')} FROM ${typed(table, sql.used, `${table.rowNumber} AS rn`)}`, sql.params);
+    const rows = await table.query(
+      `SELECT ${select.join(',\n')} FROM ${typed(table, sql.used, `${table.rowNumber} AS rn`)}`,
+      sql.params,
+    );
     together.forEach(({ expectation }, i) => {
       const items = ((rows[0]?.[i] ?? null) as DuckDBListValue | null)?.items ?? [];
-      note(outcomes, expectations, expectation, table, items.map((item) => Object.values((item as DuckDBStructValue).entries)));
+      note(
+        outcomes,
+        expectations,
+        expectation,
+        table,
+        items.map((item) => Object.values((item as DuckDBStructValue).entries)),
+      );
     });
   }
   for (const expectation of expectations) {
-    const alone = 'strictly' in expectation || expectation.type === 'expect_column_steps_to_be_at_most' || expectation.type === 'expect_column_values_to_be_unique' || expectation.type === 'expect_compound_columns_to_be_unique';
+    const alone =
+      'strictly' in expectation ||
+      expectation.type === 'expect_column_steps_to_be_at_most' ||
+      expectation.type === 'expect_column_values_to_be_unique' ||
+      expectation.type === 'expect_compound_columns_to_be_unique';
     if (!alone || !broken(expectation) || listed === 0) continue;
-    note(outcomes, expectations, expectation, table, await brokenRows(table, expectation as Expectation & MapBody, listed));
+    note(
+      outcomes,
+      expectations,
+      expectation,
+      table,
+      await brokenRows(table, expectation as Expectation & MapBody, listed),
+    );
   }
   return outcomes;
 }
 
 /** Rows out of order, or whose values occur again. */
-async function brokenRows(table: Table, expectation: Expectation & MapBody, listed: number): Promise<unknown[][]> {
+async function brokenRows(
+  table: Table,
+  expectation: Expectation & MapBody,
+  listed: number,
+): Promise<unknown[][]> {
   const sql = new Writer(table, [], new Set());
-  const chosen: Chosen = (writer) => (expectation.condition === null ? 'true' : conditionSql(expectation.condition, writer));
+  const chosen: Chosen = (writer) =>
+    expectation.condition === null ? 'true' : conditionSql(expectation.condition, writer);
   const extra = `${table.rowNumber} AS rn`;
   if ('strictly' in expectation || expectation.type === 'expect_column_steps_to_be_at_most') {
-    return table.query(`SELECT rn, v FROM ${steps(expectation, table, sql, chosen, extra)} WHERE broken ORDER BY rn LIMIT ${listed}`, sql.params);
+    return table.query(
+      `SELECT rn, v FROM ${steps(expectation, table, sql, chosen, extra)} WHERE broken ORDER BY rn LIMIT ${listed}`,
+      sql.params,
+    );
   }
   const names = readColumns(expectation);
   const keys = names.map((name) => sql.value(name));
-  const ignore = expectation.type === 'expect_compound_columns_to_be_unique' ? expectation.ignore : 'any_value_is_missing';
+  const ignore =
+    expectation.type === 'expect_compound_columns_to_be_unique' ? expectation.ignore : 'any_value_is_missing';
   const where = `${chosen(sql)} AND NOT (${ignoredSql(keys, ignore)})`;
   const source = typed(table, sql.used, extra);
   const inner = keys.map((key) => `o.${key}`).join(', ');
@@ -852,16 +1044,30 @@ async function brokenRows(table: Table, expectation: Expectation & MapBody, list
   );
 }
 
-function note(outcomes: Outcome[], expectations: readonly Expectation[], expectation: Expectation, table: Table, rows: readonly unknown[][]): void {
+function note(
+  outcomes: Outcome[],
+  expectations: readonly Expectation[],
+  expectation: Expectation,
+  table: Table,
+  rows: readonly unknown[][],
+): void {
   const columns = readColumns(expectation).map((name) => columnOf(table, name));
-  const found = rows.map(([row, ...values]): Example => ({
-    row: Number(row),
-    values: Object.fromEntries(columns.map((column, i) => [column.name, showCell(column, cellFrom(column, values[i]))])),
-  }));
+  const found = rows.map(
+    ([row, ...values]): Example => ({
+      row: Number(row),
+      values: Object.fromEntries(
+        columns.map((column, i) => [column.name, showCell(column, cellFrom(column, values[i]))]),
+      ),
+    }),
+  );
   expectations.forEach((other, i) => {
     const outcome = outcomes[i]!;
     if (other !== expectation) return;
     const places = found.map(({ row }) => row);
-    outcomes[i] = { ...outcome, examples: found, ...(places.length === outcome.unexpected ? { places } : {}) };
+    outcomes[i] = {
+      ...outcome,
+      examples: found,
+      ...(places.length === outcome.unexpected ? { places } : {}),
+    };
   });
 }

@@ -50,16 +50,20 @@ function source(format: string): string {
   const seen = new Set<string>();
   return format
     .replaceAll(/%([cxX%])/g, (all, letter: string) => COMPOSED[letter] ?? all)
-    .replaceAll(/%(.?)|(\s+)|([^%\s]+)/gsu, (_, letter: string | undefined, space: string | undefined, text: string) => {
-      if (space !== undefined) return '\\s+';
-      if (text !== undefined) return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-      if (letter === '%') return '%';
-      const directive = letter === undefined || !Object.hasOwn(DIRECTIVES, letter) ? undefined : DIRECTIVES[letter];
-      if (directive === undefined) throw invalid(format, `a directive of strptime, not %${letter ?? ''}`);
-      if (seen.has(letter!)) throw invalid(format, `%${letter} once`);
-      seen.add(letter!);
-      return directive;
-    });
+    .replaceAll(
+      /%(.?)|(\s+)|([^%\s]+)/gsu,
+      (_, letter: string | undefined, space: string | undefined, text: string) => {
+        if (space !== undefined) return '\\s+';
+        if (text !== undefined) return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+        if (letter === '%') return '%';
+        const directive =
+          letter === undefined || !Object.hasOwn(DIRECTIVES, letter) ? undefined : DIRECTIVES[letter];
+        if (directive === undefined) throw invalid(format, `a directive of strptime, not %${letter ?? ''}`);
+        if (seen.has(letter!)) throw invalid(format, `%${letter} once`);
+        seen.add(letter!);
+        return directive;
+      },
+    );
 }
 
 /** The pattern leaves two things open: the length of the month, and leap seconds, which `datetime` does not have. */
@@ -79,7 +83,11 @@ export function daysIn(year: number, month: number): number {
 }
 
 function invalid(format: string, expected: string): AssayError {
-  return new AssayError('CONTRACT_INVALID', `expected a time format with ${expected}, got ${excerpt(format)}`, {
-    next: 'write it as Python’s datetime.strptime reads it, like %Y-%m-%d',
-  });
+  return new AssayError(
+    'CONTRACT_INVALID',
+    `expected a time format with ${expected}, got ${excerpt(format)}`,
+    {
+      next: 'write it as Python’s datetime.strptime reads it, like %Y-%m-%d',
+    },
+  );
 }

@@ -1,11 +1,11 @@
+import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { createReadStream } from 'node:fs';
 import { AssayError, excerpt } from '@assay/core';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { loadArrow } from './arrow-file.ts';
 import type { TableColumn } from './cells.ts';
 import type { Column } from './contract.ts';
-import { loadArrow } from './arrow-file.ts';
 import { typedColumn } from './typed-column.ts';
 
 export const TABLE_FORMATS = ['csv', 'tsv', 'parquet', 'json', 'ndjson', 'arrow'] as const;
@@ -69,7 +69,8 @@ const PLAIN_TYPES = "auto_type_candidates=['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCH
  */
 export async function openTable(path: string, options: TableOptions = {}): Promise<Table> {
   const info = await stat(path).catch(() => null);
-  if (!info?.isFile()) throw new AssayError('NOT_FOUND', `there is no file ${path}`, { next: 'check the path' });
+  if (!info?.isFile())
+    throw new AssayError('NOT_FOUND', `there is no file ${path}`, { next: 'check the path' });
   if (info.size === 0) throw malformed(`${path} is empty: expected a table, got 0 bytes`);
   const head = await readHead(path);
   const format = options.format ?? formatOf(path, head);
@@ -80,7 +81,9 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
-    ...(options.tempDirectory === undefined ? {} : { temp_directory: options.tempDirectory, max_temp_directory_size: '20GB' }),
+    ...(options.tempDirectory === undefined
+      ? {}
+      : { temp_directory: options.tempDirectory, max_temp_directory_size: '20GB' }),
   });
   const connection = await instance.connect();
   const close = () => {
@@ -100,9 +103,14 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
 }
 
 /** After this the connection reads this file and nothing else, and nobody can undo that. */
-async function lock(connection: DuckDBConnection, path: string, tempDirectory: string | undefined): Promise<void> {
+async function lock(
+  connection: DuckDBConnection,
+  path: string,
+  tempDirectory: string | undefined,
+): Promise<void> {
   await connection.run(`SET allowed_paths = [${quoteText(path)}]`);
-  if (tempDirectory !== undefined) await connection.run(`SET allowed_directories = [${quoteText(tempDirectory)}]`);
+  if (tempDirectory !== undefined)
+    await connection.run(`SET allowed_directories = [${quoteText(tempDirectory)}]`);
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
 }
@@ -123,14 +131,19 @@ function runner(connection: DuckDBConnection, maxSeconds: number): Run {
       return await action();
     } catch (error) {
       throw late
-        ? new AssayError('PAYLOAD_TOO_LARGE', `stopped after ${maxSeconds} s: the table is larger than can be checked in that time`, { next: 'allow more time with --max-seconds' })
+        ? new AssayError(
+            'PAYLOAD_TOO_LARGE',
+            `stopped after ${maxSeconds} s: the table is larger than can be checked in that time`,
+            { next: 'allow more time with --max-seconds' },
+          )
         : error;
     } finally {
       clearTimeout(timer);
     }
   };
   return {
-    query: (sql, values) => guarded(async () => (await connection.runAndReadAll(sql, values as never)).getRows()),
+    query: (sql, values) =>
+      guarded(async () => (await connection.runAndReadAll(sql, values as never)).getRows()),
     async *chunks(sql, values) {
       const result = await guarded(() => connection.stream(sql, values as never));
       const until = performance.now() + maxSeconds * 1000;
@@ -138,7 +151,10 @@ function runner(connection: DuckDBConnection, maxSeconds: number): Run {
         const chunk = await guarded(() => result.fetchChunk());
         if (!chunk || chunk.rowCount === 0) return;
         yield chunk.getRows();
-        if (performance.now() > until) throw new AssayError('PAYLOAD_TOO_LARGE', `stopped after ${maxSeconds} s`, { next: 'allow more time with --max-seconds' });
+        if (performance.now() > until)
+          throw new AssayError('PAYLOAD_TOO_LARGE', `stopped after ${maxSeconds} s`, {
+            next: 'allow more time with --max-seconds',
+          });
       }
     },
   };
@@ -209,8 +225,13 @@ async function loadCsv(loading: Loading): Promise<Loaded> {
   const names = headerOf(text, delimiter, path);
   distinct(names, path);
   const common = `${quoteText(path)}, delim = ${quoteText(delimiter)}, quote = '"', escape = '"', header = true, strict_mode = true, comment = '', encoding = ${quoteText(encoding)}`;
-  const texts = names.filter((name) => options.columns?.find((column) => column.fileName === name)?.logicalType === 'string');
-  const types = texts.length === 0 ? '' : `, types = {${texts.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(', ')}}`;
+  const texts = names.filter(
+    (name) => options.columns?.find((column) => column.fileName === name)?.logicalType === 'string',
+  );
+  const types =
+    texts.length === 0
+      ? ''
+      : `, types = {${texts.map((name) => `${quoteText(name)}: 'VARCHAR'`).join(', ')}}`;
   const candidates = options.seeDates || options.columns ? '' : `, ${PLAIN_TYPES}`;
   const guessed = (sample: number) =>
     `read_csv(${common}, names = [${names.map(quoteText).join(', ')}]${types}${candidates}, sample_size = ${sample})`;
@@ -220,8 +241,15 @@ async function loadCsv(loading: Loading): Promise<Loaded> {
     try {
       const raw = await describe(run, guessed(sample));
       const source = guessed(sample);
-      if (sample === 20_480) await run.query(`SELECT ${raw.map(([name]) => `count(${quoteName(name)})`).join(', ')} FROM ${source}`);
-      return { columns: columnsFor(raw, format, options), source: numbered(source), rowNumber: 'row_number_' };
+      if (sample === 20_480)
+        await run.query(
+          `SELECT ${raw.map(([name]) => `count(${quoteName(name)})`).join(', ')} FROM ${source}`,
+        );
+      return {
+        columns: columnsFor(raw, format, options),
+        source: numbered(source),
+        rowNumber: 'row_number_',
+      };
     } catch (error) {
       if (error instanceof AssayError) throw error;
       if (/sniffing/i.test((error as Error).message) || !/convert/i.test((error as Error).message)) break;
@@ -235,7 +263,10 @@ async function loadCsv(loading: Loading): Promise<Loaded> {
 
 async function loadJson({ path, format, head, options, run }: Loading): Promise<Loaded> {
   const encoding = options.encoding ?? encodingOf(head);
-  if (encoding !== 'utf-8') throw new AssayError('ENCODING_INVALID', `${path}: expected JSON in UTF-8, got ${encoding}`, { next: 'convert the file to UTF-8 (RFC 8259)' });
+  if (encoding !== 'utf-8')
+    throw new AssayError('ENCODING_INVALID', `${path}: expected JSON in UTF-8, got ${encoding}`, {
+      next: 'convert the file to UTF-8 (RFC 8259)',
+    });
   const layout = format === 'ndjson' ? 'newline_delimited' : 'auto';
   const common = `${quoteText(path)}, format = '${layout}', records = true, maximum_object_size = ${MAX_OBJECT_BYTES}`;
   let raw: [string, string][] = [];
@@ -251,11 +282,23 @@ async function loadJson({ path, format, head, options, run }: Loading): Promise<
     const missing = options.columns?.filter(({ fileName }) => !raw.some(([name]) => name === fileName)) ?? [];
     const source = `read_json(${common}, columns = {${types.map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`).join(', ')}})`;
     try {
-      if (sample === 20_480) await run.query(`SELECT count(*), ${types.map(([name]) => `count(${quoteName(name)})`).join(', ')} FROM ${source}`);
+      if (sample === 20_480)
+        await run.query(
+          `SELECT count(*), ${types.map(([name]) => `count(${quoteName(name)})`).join(', ')} FROM ${source}`,
+        );
       if (sample === 20_480 && missing.length > 0 && raw.length > 0) continue;
-      return { columns: columnsFor(types, format, options), source: numbered(source), rowNumber: 'row_number_' };
+      return {
+        columns: columnsFor(types, format, options),
+        source: numbered(source),
+        rowNumber: 'row_number_',
+      };
     } catch (error) {
-      if (sample === -1 || error instanceof AssayError || !/cast|convert|transform/i.test((error as Error).message)) throw error;
+      if (
+        sample === -1 ||
+        error instanceof AssayError ||
+        !/cast|convert|transform/i.test((error as Error).message)
+      )
+        throw error;
     }
   }
   throw malformed(`${path}: no table was found in it`);
@@ -268,7 +311,8 @@ function numbered(source: string): string {
 
 async function describe(run: Run, source: string): Promise<[string, string][]> {
   const rows = await run.query(`DESCRIBE SELECT * FROM ${source}`);
-  if (rows.length > MAX_COLUMNS) throw malformed(`expected at most ${MAX_COLUMNS} columns, got ${rows.length}`);
+  if (rows.length > MAX_COLUMNS)
+    throw malformed(`expected at most ${MAX_COLUMNS} columns, got ${rows.length}`);
   return rows.map(([name, type]) => [String(name), String(type)]);
 }
 
@@ -298,13 +342,18 @@ function distinct(names: readonly string[], path: string): void {
   names.forEach((name, i) => {
     // DuckDB's names are equal whatever their case.
     const first = seen.get(name.toLowerCase());
-    if (first !== undefined) throw malformed(`${path}: expected a name of its own for each column, got ${excerpt(name)} for columns ${first + 1} and ${i + 1}`);
+    if (first !== undefined)
+      throw malformed(
+        `${path}: expected a name of its own for each column, got ${excerpt(name)} for columns ${first + 1} and ${i + 1}`,
+      );
     seen.set(name.toLowerCase(), i);
   });
 }
 
 function malformed(message: string): AssayError {
-  return new AssayError('TABLE_MALFORMED', message, { next: 'correct the file, or say its format with --format' });
+  return new AssayError('TABLE_MALFORMED', message, {
+    next: 'correct the file, or say its format with --format',
+  });
 }
 
 async function readHead(path: string): Promise<Uint8Array> {
@@ -325,7 +374,10 @@ async function readHead(path: string): Promise<Uint8Array> {
       if (size >= MAX_HEADER_BYTES) break;
     }
   } catch (cause) {
-    throw new AssayError('TABLE_MALFORMED', `${path}: expected gzip, got a damaged stream`, { next: 'fetch the file again', cause });
+    throw new AssayError('TABLE_MALFORMED', `${path}: expected gzip, got a damaged stream`, {
+      next: 'fetch the file again',
+      cause,
+    });
   }
   return Buffer.concat(unpacked).subarray(0, MAX_HEADER_BYTES);
 }
@@ -336,11 +388,27 @@ function formatOf(path: string, head: Uint8Array): TableFormat {
   if (magic === 'ARROW1') return 'arrow';
   const name = path.toLowerCase().replace(/\.(gz|zst)$/, '');
   const ending = name.slice(name.lastIndexOf('.') + 1);
-  const known: Record<string, TableFormat> = { csv: 'csv', tsv: 'tsv', txt: 'csv', parquet: 'parquet', json: 'json', ndjson: 'ndjson', jsonl: 'ndjson', arrow: 'arrow', arrows: 'arrow', feather: 'arrow', ipc: 'arrow' };
+  const known: Record<string, TableFormat> = {
+    csv: 'csv',
+    tsv: 'tsv',
+    txt: 'csv',
+    parquet: 'parquet',
+    json: 'json',
+    ndjson: 'ndjson',
+    jsonl: 'ndjson',
+    arrow: 'arrow',
+    arrows: 'arrow',
+    feather: 'arrow',
+    ipc: 'arrow',
+  };
   if (Object.hasOwn(known, ending)) return known[ending]!;
   const start = Buffer.from(head.subarray(0, 64)).toString('utf8').trimStart();
   if (start.startsWith('[') || start.startsWith('{')) return 'json';
-  throw new AssayError('ARGUMENT_INVALID', `${path}: expected a file of format ${TABLE_FORMATS.join(', ')}, got another name`, { next: 'say the format with --format' });
+  throw new AssayError(
+    'ARGUMENT_INVALID',
+    `${path}: expected a file of format ${TABLE_FORMATS.join(', ')}, got another name`,
+    { next: 'say the format with --format' },
+  );
 }
 
 function encodingOf(head: Uint8Array): 'utf-8' | 'utf-16' {
@@ -372,9 +440,11 @@ function headerOf(text: string, delimiter: string, path: string): string[] {
     else name += character;
   }
   if (quoted) throw malformed(`${path}, line 1: expected a quote that ends the column's name, got none`);
-  if (at >= MAX_HEADER_BYTES) throw malformed(`${path}, line 1: expected at most ${MAX_HEADER_BYTES} bytes, got more`);
+  if (at >= MAX_HEADER_BYTES)
+    throw malformed(`${path}, line 1: expected at most ${MAX_HEADER_BYTES} bytes, got more`);
   names.push(name);
-  if (names.length > MAX_COLUMNS) throw malformed(`${path}: expected at most ${MAX_COLUMNS} columns, got ${names.length}`);
+  if (names.length > MAX_COLUMNS)
+    throw malformed(`${path}: expected at most ${MAX_COLUMNS} columns, got ${names.length}`);
   const unnamed = names.indexOf('');
   if (unnamed >= 0) throw malformed(`${path}, line 1: expected a name for column ${unnamed + 1}, got none`);
   return names;
@@ -384,15 +454,47 @@ function headerOf(text: string, delimiter: string, path: string): string[] {
 export function readable(error: unknown, path: string): unknown {
   if (error instanceof AssayError || !(error instanceof Error)) return error;
   const { message } = error;
-  const line = /Line: (\d+)/.exec(message)?.[1] ?? /in line (\d+)/.exec(message)?.[1] ?? /record\/value (\d+)/.exec(message)?.[1];
+  const line =
+    /Line: (\d+)/.exec(message)?.[1] ??
+    /in line (\d+)/.exec(message)?.[1] ??
+    /record\/value (\d+)/.exec(message)?.[1];
   const at = line === undefined ? path : `${path}, line ${line}`;
-  const invalid = (code: 'TABLE_MALFORMED' | 'ENCODING_INVALID' | 'PAYLOAD_TOO_LARGE', said: string, next: string) => new AssayError(code, `${at}: ${said}`, { next, cause: error });
-  if (/unicode|utf-8|utf8|encoded/i.test(message) && !/sniffing/i.test(message)) return invalid('ENCODING_INVALID', 'expected UTF-8, got other bytes', 'convert the file, or say --encoding latin-1 or utf-16');
-  if (/Out of Memory|max_temp_directory_size/i.test(message)) return invalid('PAYLOAD_TOO_LARGE', 'the check needs more memory than it may use', 'allow more with --memory');
+  const invalid = (
+    code: 'TABLE_MALFORMED' | 'ENCODING_INVALID' | 'PAYLOAD_TOO_LARGE',
+    said: string,
+    next: string,
+  ) => new AssayError(code, `${at}: ${said}`, { next, cause: error });
+  if (/unicode|utf-8|utf8|encoded/i.test(message) && !/sniffing/i.test(message))
+    return invalid(
+      'ENCODING_INVALID',
+      'expected UTF-8, got other bytes',
+      'convert the file, or say --encoding latin-1 or utf-16',
+    );
+  if (/Out of Memory|max_temp_directory_size/i.test(message))
+    return invalid(
+      'PAYLOAD_TOO_LARGE',
+      'the check needs more memory than it may use',
+      'allow more with --memory',
+    );
   const columns = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message);
-  if (columns) return invalid('TABLE_MALFORMED', `expected ${columns[1]} columns, got ${columns[2]}`, 'correct the line');
-  if (/unterminated quote/i.test(message) || /quote/i.test(/^.*\n.*\n(.*)/.exec(message)?.[1] ?? '')) return invalid('TABLE_MALFORMED', 'expected a quote that ends the text, got none', 'correct the line');
-  if (/Maximum line size/i.test(message)) return invalid('TABLE_MALFORMED', 'expected a line of at most 2 MB, got a longer one: a quote may be missing', 'correct the line');
+  if (columns)
+    return invalid(
+      'TABLE_MALFORMED',
+      `expected ${columns[1]} columns, got ${columns[2]}`,
+      'correct the line',
+    );
+  if (/unterminated quote/i.test(message) || /quote/i.test(/^.*\n.*\n(.*)/.exec(message)?.[1] ?? ''))
+    return invalid('TABLE_MALFORMED', 'expected a quote that ends the text, got none', 'correct the line');
+  if (/Maximum line size/i.test(message))
+    return invalid(
+      'TABLE_MALFORMED',
+      'expected a line of at most 2 MB, got a longer one: a quote may be missing',
+      'correct the line',
+    );
   const first = message.split('\n').find((part) => part.trim() !== '') ?? message;
-  return invalid('TABLE_MALFORMED', first.replaceAll(/"[^"]*\/[^"]*"/g, 'the file').slice(0, 300), 'correct the file, or say its format with --format');
+  return invalid(
+    'TABLE_MALFORMED',
+    first.replaceAll(/"[^"]*\/[^"]*"/g, 'the file').slice(0, 300),
+    'correct the file, or say its format with --format',
+  );
 }

@@ -9,10 +9,22 @@ import { kindOf } from './types.ts';
  *
  * @param place the raw value has the alias `r<place>`.
  */
-export function typedColumn(input: { type: string; typed: boolean; place: number; declared: Column | undefined }): Omit<FileColumn, 'name' | 'raw'> {
+export function typedColumn(input: {
+  type: string;
+  typed: boolean;
+  place: number;
+  declared: Column | undefined;
+}): Omit<FileColumn, 'name' | 'raw'> {
   const { type, typed, declared } = input;
   const raw = `r${input.place}`;
-  const as = (kind: TableColumn['kind'], sql: string, misfit: string | null = null, scale = 0) => ({ kind, scale, typeName: type, typed, sql, misfit });
+  const as = (kind: TableColumn['kind'], sql: string, misfit: string | null = null, scale = 0) => ({
+    kind,
+    scale,
+    typeName: type,
+    typed,
+    sql,
+    misfit,
+  });
   const held = type === 'JSON' ? ({ kind: 'json', scale: 0 } as const) : kindOf(type);
   const plain = () => as(held.kind, plainSql(raw, type, held.kind), null, held.scale);
   /** The text of a value, where it is one. */
@@ -20,10 +32,12 @@ export function typedColumn(input: { type: string; typed: boolean; place: number
   const jsonType = `json_type(${raw})`;
   const isJsonNull = `${jsonType} = 'NULL'`;
   const present = type === 'JSON' ? `(${raw} IS NOT NULL AND NOT (${isJsonNull}))` : `${raw} IS NOT NULL`;
-  const cast = (kind: TableColumn['kind'], sql: string, scale = 0) => as(kind, sql, `${present} AND (${sql}) IS NULL`, scale);
+  const cast = (kind: TableColumn['kind'], sql: string, scale = 0) =>
+    as(kind, sql, `${present} AND (${sql}) IS NULL`, scale);
   const wrong = (kind: TableColumn['kind'], sqlType: string) => as(kind, `NULL::${sqlType}`, present);
   /** Texts count where the file has no types, or JSON gives one. */
-  const readText = (kind: TableColumn['kind'], sql: (text: string) => string, scale = 0) => (text === null ? null : cast(kind, sql(text), scale));
+  const readText = (kind: TableColumn['kind'], sql: (text: string) => string, scale = 0) =>
+    text === null ? null : cast(kind, sql(text), scale);
 
   switch (declared?.logicalType ?? null) {
     case null:
@@ -35,36 +49,59 @@ export function typedColumn(input: { type: string; typed: boolean; place: number
       return held.kind === 'string' ? plain() : as('string', `${raw}::VARCHAR`, present);
     case 'number': {
       const exact = exactType(declared?.physicalType);
-      if (held.kind === 'integer' || held.kind === 'decimal' || (held.kind === 'double' && (!exact || typed))) return plain();
+      if (held.kind === 'integer' || held.kind === 'decimal' || (held.kind === 'double' && (!exact || typed)))
+        return plain();
       if (exact) {
         const source = text ?? (held.kind === 'double' ? `${raw}::VARCHAR` : null);
-        return source === null ? wrong('decimal', exact.type) : cast('decimal', decimalSql(source, exact), exact.scale);
+        return source === null
+          ? wrong('decimal', exact.type)
+          : cast('decimal', decimalSql(source, exact), exact.scale);
       }
-      return readText('double', (value) => notNaN(`TRY_CAST(${value} AS DOUBLE)`)) ?? wrong('double', 'DOUBLE');
+      return (
+        readText('double', (value) => notNaN(`TRY_CAST(${value} AS DOUBLE)`)) ?? wrong('double', 'DOUBLE')
+      );
     }
     case 'integer':
       if (held.kind === 'integer') return plain();
       if (held.kind === 'double' || held.kind === 'decimal') {
-        return cast('integer', `CASE WHEN ${raw} = trunc(${raw}) AND abs(${raw}) < 9007199254740992 THEN ${raw}::BIGINT END`);
+        return cast(
+          'integer',
+          `CASE WHEN ${raw} = trunc(${raw}) AND abs(${raw}) < 9007199254740992 THEN ${raw}::BIGINT END`,
+        );
       }
-      return readText('integer', (value) => `CASE WHEN regexp_full_match(${value}, '[+-]?[0-9]{1,18}') THEN TRY_CAST(${value} AS BIGINT) END`) ?? wrong('integer', 'BIGINT');
+      return (
+        readText(
+          'integer',
+          (value) =>
+            `CASE WHEN regexp_full_match(${value}, '[+-]?[0-9]{1,18}') THEN TRY_CAST(${value} AS BIGINT) END`,
+        ) ?? wrong('integer', 'BIGINT')
+      );
     case 'boolean':
       if (held.kind === 'boolean') return plain();
-      if (held.kind === 'integer' && !typed) return cast('boolean', `CASE WHEN ${raw} IN (0, 1) THEN ${raw} = 1 END`);
+      if (held.kind === 'integer' && !typed)
+        return cast('boolean', `CASE WHEN ${raw} IN (0, 1) THEN ${raw} = 1 END`);
       return readText('boolean', (value) => `TRY_CAST(${value} AS BOOLEAN)`) ?? wrong('boolean', 'BOOLEAN');
     case 'date': {
       if (held.kind === 'date') return plain();
-      if (held.kind === 'timestamp') return cast('date', `CASE WHEN ${raw}::TIMESTAMP = ${raw}::DATE THEN ${raw}::DATE END`);
+      if (held.kind === 'timestamp')
+        return cast('date', `CASE WHEN ${raw}::TIMESTAMP = ${raw}::DATE THEN ${raw}::DATE END`);
       const format = strptimeOf(declared?.format);
-      return readText('date', (value) => (format ? `try_strptime(${value}, '${format}')::DATE` : `TRY_CAST(${value} AS DATE)`)) ?? wrong('date', 'DATE');
+      return (
+        readText('date', (value) =>
+          format ? `try_strptime(${value}, '${format}')::DATE` : `TRY_CAST(${value} AS DATE)`,
+        ) ?? wrong('date', 'DATE')
+      );
     }
     case 'timestamp': {
       if (held.kind === 'timestamp') return plain();
       if (held.kind === 'date') return as('timestamp', `${raw}::TIMESTAMP`);
       const format = strptimeOf(declared?.format);
       return (
-        readText('timestamp', (value) => (format ? `try_strptime(${value}, '${format}')` : `(TRY_CAST(${value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')`)) ??
-        wrong('timestamp', 'TIMESTAMP')
+        readText('timestamp', (value) =>
+          format
+            ? `try_strptime(${value}, '${format}')`
+            : `(TRY_CAST(${value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')`,
+        ) ?? wrong('timestamp', 'TIMESTAMP')
       );
     }
     case 'time':
@@ -78,11 +115,17 @@ function plainSql(raw: string, type: string, kind: TableColumn['kind']): string 
     case 'double':
       return notNaN(type === 'DOUBLE' ? raw : `${raw}::DOUBLE`);
     case 'timestamp':
-      return type === 'TIMESTAMP' ? raw : type === 'TIMESTAMP WITH TIME ZONE' ? `(${raw} AT TIME ZONE 'UTC')` : `${raw}::TIMESTAMP`;
+      return type === 'TIMESTAMP'
+        ? raw
+        : type === 'TIMESTAMP WITH TIME ZONE'
+          ? `(${raw} AT TIME ZONE 'UTC')`
+          : `${raw}::TIMESTAMP`;
     case 'string':
       return type === 'VARCHAR' ? raw : `${raw}::VARCHAR`;
     case 'json':
-      return type === 'JSON' ? `CASE WHEN json_type(${raw}) <> 'NULL' THEN ${raw}::VARCHAR END` : `${raw}::VARCHAR`;
+      return type === 'JSON'
+        ? `CASE WHEN json_type(${raw}) <> 'NULL' THEN ${raw}::VARCHAR END`
+        : `${raw}::VARCHAR`;
     default:
       return raw;
   }
@@ -95,7 +138,9 @@ function notNaN(sql: string): string {
 
 /** `decimal(18, 4)`, `decimal string`: numbers that must not become doubles. */
 function exactType(physicalType: string | null | undefined): { type: string; scale: number } | null {
-  const match = /^(?:decimal|numeric)\b(?:\s*\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2}))?\s*\))?/i.exec(physicalType ?? '');
+  const match = /^(?:decimal|numeric)\b(?:\s*\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2}))?\s*\))?/i.exec(
+    physicalType ?? '',
+  );
   if (!match) return null;
   const width = Math.min(Math.max(Number(match[1] ?? 38), 1), 38);
   const scale = match[1] === undefined ? 18 : Math.min(Number(match[2] ?? 0), width);
@@ -112,7 +157,26 @@ function decimalSql(text: string, { type, scale }: { type: string; scale: number
 /** A format in the letters of the JDK, which ODCS uses, in strptime's; undefined for ISO 8601 and for what is not known. */
 function strptimeOf(format: string | null | undefined): string | undefined {
   if (!format || format.length > 60) return undefined;
-  const letters: Record<string, string> = { yyyy: '%Y', uuuu: '%Y', yy: '%y', MMMM: '%B', MMM: '%b', MM: '%m', M: '%-m', dd: '%d', d: '%-d', HH: '%H', hh: '%I', mm: '%M', ss: '%S', SSS: '%g', SSSSSS: '%f', a: '%p', XXX: '%z', Z: '%z' };
+  const letters: Record<string, string> = {
+    yyyy: '%Y',
+    uuuu: '%Y',
+    yy: '%y',
+    MMMM: '%B',
+    MMM: '%b',
+    MM: '%m',
+    M: '%-m',
+    dd: '%d',
+    d: '%-d',
+    HH: '%H',
+    hh: '%I',
+    mm: '%M',
+    ss: '%S',
+    SSS: '%g',
+    SSSSSS: '%f',
+    a: '%p',
+    XXX: '%z',
+    Z: '%z',
+  };
   let out = '';
   for (const [part] of format.matchAll(/'[^']*'|([A-Za-z])\1*|[^A-Za-z']+/g)) {
     if (part.startsWith("'")) out += part.slice(1, -1).replaceAll('%', '%%').replaceAll("'", '');
