@@ -48,7 +48,7 @@ export interface RuleEngine {
 
 /**
  * Opens a rule engine. It runs the same expectations that files are checked with, row by row: 60 batches of 60 rows take
- * about 40 ms on one core. What is asked of a whole column is asked of the batch.
+ * about 35 ms on one core. What is asked of a whole column is asked of the batch.
  *
  * @example
  * const engine = await openRuleEngine();

@@ -135,7 +135,7 @@ class Scan {
   }
 
   count(write: (sql: Writer) => string): () => number {
-    // Counting all rows, or those with a value, needs no filter: that is a third of the time of a usual contract.
+    // Counting all rows, or those with a value, needs no filter.
     const value = this.add((sql) => {
       const where = write(sql).replace(/^(true AND )+/, '');
       const filled = /^(c\d+) IS NOT NULL$/.exec(where)?.[1];
