@@ -7,6 +7,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   verify: async () => (await import('./verify.ts')).verifyCommand,
   records: async () => (await import('./records.ts')).recordsCommand,
   export: async () => (await import('./export.ts')).exportCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  contract: async () => (await import('./contract-command.ts')).contractCommand,
   recompute: async () => (await import('./recompute.ts')).recomputeCommand,
   review: async () => (await import('./review.ts')).reviewCommand,
   alerts: async () => (await import('./alerts.ts')).alertsCommand,

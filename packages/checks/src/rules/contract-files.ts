@@ -10,7 +10,7 @@ export const CONTRACTS_FOLDER: string = fileURLToPath(new URL('../../contracts',
  * Reads every `<stream>.odcs.yaml` of a folder.
  *
  * @returns contracts by stream.
- * @throws CONTRACT_INVALID naming the file, also when a file is not named for its contract.
+ * @throws CONTRACT_INVALID naming the file, also when a file is not named for its contract or is not in force.
  */
 export function loadContracts(folder: string = CONTRACTS_FOLDER): Map<string, DataContract> {
   const contracts = new Map<string, DataContract>();
@@ -18,10 +18,19 @@ export function loadContracts(folder: string = CONTRACTS_FOLDER): Map<string, Da
     .filter((name) => name.endsWith('.odcs.yaml'))
     .sort()) {
     const contract = parseFile(folder, file);
-    if (file !== `${contract.name}.odcs.yaml`) {
+    if (file !== `${contract.name}.odcs.yaml` || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$/.test(contract.name)) {
       throw new AssayError('CONTRACT_INVALID', `${file}: expected the name ${contract.name}.odcs.yaml`, {
-        next: 'name the file for the id inside it',
+        next: 'name the file for the id inside it, which is a stream’s name',
       });
+    }
+    if (contract.status !== 'active') {
+      throw new AssayError(
+        'CONTRACT_INVALID',
+        `${file}: expected the status active, got ${contract.status}`,
+        {
+          next: 'only contracts in force judge streams',
+        },
+      );
     }
     contracts.set(contract.name, contract);
   }

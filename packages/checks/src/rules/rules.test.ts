@@ -1,4 +1,4 @@
-/** Rules in DuckDB: each expectation's meaning, batches among others, and agreement with a plain re-reading in TypeScript. */
+/** Rules over batches of a stream: each expectation's meaning, batches among others, and agreement with a plain re-reading in TypeScript. */
 import type { Candle, Finding, Row } from '@assay/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -197,7 +197,7 @@ test('batches of several contracts are judged together as they are alone', async
   expect(new Map([...first, ...second])).toEqual(together);
 });
 
-test('property: the rows that DuckDB fails are those that a plain reading fails', async () => {
+test('property: the rows that fail are those that a plain reading fails', async () => {
   const price = fc
     .integer({ min: -3, max: 12 })
     .map((n) => (n === 0 ? '0' : n % 10 === 0 ? String(n / 10) : (n / 10).toString()));
