@@ -33,6 +33,7 @@ import {
   pdqDihedralHashes,
   reduceForPdq,
 } from './pdq.ts';
+import { thumbnail } from './thumbnail.ts';
 
 /** What a contract may ask of the image detector; everything has a default. */
 export interface ImageTerms {
@@ -405,12 +406,8 @@ function averaged({ data, width, height }: Plane): Plane {
   return { data: result, width, height };
 }
 
-async function shrunk(title: string, { data, width, height, channels }: Pixels): Promise<Exhibit> {
-  const jpeg = await sharp(data, { raw: { width, height, channels } })
-    .resize(256, 256, { fit: 'inside', withoutEnlargement: true })
-    .jpeg({ quality: 80 })
-    .toBuffer();
-  return { kind: 'image', title, mediaType: 'image/jpeg', base64: base64Encode(jpeg) };
+async function shrunk(title: string, pixels: Pixels): Promise<Exhibit> {
+  return { kind: 'image', title, mediaType: 'image/jpeg', base64: base64Encode(await thumbnail(pixels)) };
 }
 
 function decimal(value: number): Decimal {

@@ -23,3 +23,4 @@ export {
   pdqHash,
   reduceForPdq,
 } from './pdq.ts';
+export { thumbnail } from './thumbnail.ts';
