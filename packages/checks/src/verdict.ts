@@ -79,8 +79,8 @@ function worst({ flagged, rejected }: { flagged: RowRanges; rejected: RowRanges 
  * - L0: signed and logged.
  * - L1: the schema and every rule hold for all rows that they did not flag or reject, of which there is at least one.
  * - L2: L1, the contract names detectors, and every one of them passed.
- * - L3: L1, `agreement_converted` passes (the contract says how many venues must agree), no agreement check fails and
- *   no detector fails.
+ * - L3: L1, `agreement_converted` or `agreement_truth` passes (the contract says how many sources must agree), no
+ *   agreement check fails and no detector fails.
  *
  * A higher level is a stronger claim, not a longer list: independent sources that say the same are worth more than a
  * detector that sees nothing odd. So L3 stands above L2 also when the contract names no detectors, or when one of them
@@ -99,12 +99,15 @@ export function levelOf(findings: readonly Finding[], contract: DataContract, ro
   const examined = contract.detectors.map((rule) => statusOf(rule, findings));
   const agreements = findings.filter(({ check }) => check.startsWith('agreement_'));
   const corroborated = agreements.some(
-    ({ check, status }) => check === 'agreement_converted' && status === 'pass',
+    ({ check, status }) => CORROBORATING.includes(check) && status === 'pass',
   );
   if (examined.includes('fail')) return 'L1';
   if (corroborated && agreements.every(({ status }) => status !== 'fail')) return 'L3';
   return examined.length > 0 && examined.every((status) => status === 'pass') ? 'L2' : 'L1';
 }
+
+/** Checks that say of independent sources that they tell the same. */
+const CORROBORATING = ['agreement_converted', 'agreement_truth'];
 
 /** What a detector that the contract asks for came to: the worst of its findings; unknown when it gave none. */
 export function statusOf(
