@@ -1,7 +1,7 @@
 import type { Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding } from '../detector.ts';
 import {
-  cell,
   nameCell,
   positiveCell,
   rangesOf,
@@ -133,7 +133,7 @@ interface Episode {
  */
 export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
   name: 'spoofing',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: SpoofingTerms = {
@@ -187,7 +187,7 @@ export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
     }
     return {
       findings: [
-        ...judge(touched, digest, rows.length, terms, memory),
+        ...(bad.count < rows.length ? judge(touched, digest, rows.length, terms, memory) : []),
         ...bad.findings('spoofing_input', rows.length),
       ],
       memory,

@@ -1,7 +1,7 @@
 import type { Decimal, Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
 import {
-  cell,
   nameCell,
   positiveCell,
   rangesOf,
@@ -69,7 +69,7 @@ interface Transfer {
  */
 export const transfers: Detector<TransferTerms, TransferMemory> = {
   name: 'transfers',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: TransferTerms = {

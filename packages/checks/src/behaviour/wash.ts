@@ -1,8 +1,8 @@
 import { isDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit, Specimen } from '../detector.ts';
 import { conformityOf } from './benford.ts';
 import {
-  cell,
   nameCell,
   positiveCell,
   rangesOf,
@@ -79,7 +79,7 @@ interface SizeCounts {
  */
 export const wash: Detector<WashTerms, WashMemory> = {
   name: 'wash',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: WashTerms = {
