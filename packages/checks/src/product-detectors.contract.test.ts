@@ -155,7 +155,7 @@ const contract = (format: 'pdf' | 'html' | 'text', planted: string | null, seed 
 const tried: Record<string, DetectorCases & { finds: string }> = {
   signal: {
     finds: 'signal_anomaly',
-    terms: { columns: ['value', 'other'], probation: 64 },
+    terms: { columns: ['value', 'other'], probation: 64, threshold: 1 },
     badTerms: [
       { terms: {}, path: 'terms' },
       { terms: { column: '' }, path: 'terms.column' },

@@ -4,6 +4,7 @@ import type { Detector, DetectorFinding, Examination, Exhibit } from '../detecto
 import { countRows, toRanges } from '../rules/row-ranges.ts';
 import { readInteger, readList, readMembers, readText, refuseTerms } from '../terms.ts';
 import type { Claim, Tolerance } from './claim-table.ts';
+import { mostInCommon, wouldShow } from './source-dependence.ts';
 import { discoverTruth, type SourceHistory, type Truth, type Truths } from './truth-discovery.ts';
 
 /** What a contract asks of the agreement detector: which columns hold who said what of which fact. */
@@ -148,7 +149,7 @@ function truthFinding(
   };
 }
 
-function copiesFinding({ copies, sources }: Truths): DetectorFinding {
+function copiesFinding({ copies, sources, history }: Truths): DetectorFinding {
   const check = `${NAME}_copies`;
   if (sources.length < 2) {
     return {
@@ -159,11 +160,19 @@ function copiesFinding({ copies, sources }: Truths): DetectorFinding {
   }
   const heard = new Set(sources.map(({ source }) => source));
   const involved = new Set(copies.flatMap((pair) => pair.sources));
+  const common = mostInCommon(history.evidence);
+  if (copies.length === 0 && !wouldShow(common, sources.length)) {
+    return {
+      check,
+      status: 'unknown',
+      reason: `at most ${common} facts are common to two of ${heard.size} sources: too few to show copies`,
+    };
+  }
   if (copies.length === 0) {
     return {
       check,
       status: 'pass',
-      reason: `nothing shows that any of ${heard.size} sources copies another`,
+      reason: `nothing shows that any of ${heard.size} sources copies another, in up to ${common} facts in common`,
       score: '1',
     };
   }

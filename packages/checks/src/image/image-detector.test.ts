@@ -242,7 +242,7 @@ test('terms are read with their paths', () => {
     ],
     [{ checks: 'image_metadata' }, `${path}.checks: expected a list`],
     [{ radios: 3 }, `${path}.radios: expected one of checks, radius, max_pixels, metadata`],
-    [[], `${path}: expected an object`],
+    [[], `${path}: expected a mapping`],
     [{ metadata: { camera: 5 } }, `${path}.metadata.camera: expected the name of a declared field`],
     [
       { metadata: { max_hours_apart: Number.NaN } },
