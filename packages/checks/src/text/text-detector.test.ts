@@ -335,7 +335,7 @@ test('without a file, or with one that cannot be read, the answer is unknown', a
 
 test.each([
   [{ families: ['totals'] }, 'terms.families[0]: expected metadata or term'],
-  [{ families: [] }, 'terms.families: expected a list of 1 to'],
+  [{ families: [] }, 'terms.families: expected 1 to 16 members'],
   [{ toleranceAmount: 'NaN' }, 'terms.toleranceAmount: expected a decimal number'],
   [{ toleranceDays: 1.5 }, 'terms.toleranceDays: expected a whole number from 0 to 31, got 1.5'],
   [{ tolerance: 1 }, 'terms.tolerance: expected only families'],
