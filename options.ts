@@ -17,6 +17,8 @@ export interface StartOptions {
   /** The embedded development chain, or others; none when empty. Several endpoints of one chain control each other. */
   chains: 'embedded' | readonly { chainId: number; rpcUrls: readonly string[] }[];
   host: string[];
+  /** Files or folders of the operator's own detectors. */
+  detectors: string[];
   seed: number | undefined;
   hours: number | undefined;
 }
@@ -39,6 +41,7 @@ usage: npm start -- [options]
                                   pair names a second chain; <url>,<url> are endpoints that must agree
   --max-fee <gwei>                most that a unit of gas may cost (default 200)
   --no-chain                      do not anchor
+  --detectors <file or folder>    detectors of your own, which contracts may ask for; may be repeated
   --seed <n> --hours <n>          of the simulated market
   --help
 `;
@@ -72,6 +75,7 @@ export function parseOptions(args: string[]): StartOptions | 'help' {
     maxFeePerGasWei: values['max-fee'] === undefined ? undefined : feeOf(values['max-fee']),
     chains: values['no-chain'] ? [] : chainsOf(values.rpc, values['chain-id']),
     host: values.host ?? [],
+    detectors: values.detectors ?? [],
     seed: values.seed === undefined ? undefined : integer('--seed', values.seed, 0, 2 ** 32 - 1),
     hours: values.hours === undefined ? undefined : integer('--hours', values.hours, 1, 24 * 366),
   };

@@ -90,7 +90,7 @@ function cosine(a: readonly number[], b: readonly number[]): number {
 
 async function speedLines(): Promise<string[]> {
   const lines = ['| Work | per second | size |', '|---|---|---|'];
-  const terms = textDetector.readTerms(undefined, 'terms');
+  const terms = textDetector.readTerms({}, 'terms');
   for (const format of ['text', 'markdown', 'html', 'pdf'] as const) {
     const made = Array.from({ length: 60 }, (_, i) => makeDocument(i, 'develop', 'contract', format, null));
     const run = async () => {

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { expect, test } from 'vitest';
 import { type DetectorCases, detectorRules, testDetector } from './detector.contract.ts';
 import type { Detector, DetectorFinding, Exhibit, Specimen } from './detector.ts';
-import { readColumn, readMembers } from './plugin/terms.ts';
+import { readColumn, readMembers } from './terms.ts';
 
 type Terms = { column: string };
 type Memory = { highest: number };

@@ -10,6 +10,7 @@ import {
   MAX_EXHIBITS,
   type Specimen,
 } from './detector.ts';
+import { MAX_EVIDENCE, MAX_FINDINGS, MAX_MEMORY_BYTES } from './examine.ts';
 
 /** What a detector is tried with. */
 export interface DetectorCases {
@@ -21,8 +22,9 @@ export interface DetectorCases {
   specimens: Specimen[];
   /** Observations that nobody can judge, beyond those that the suite makes of `specimens` itself. */
   broken: Specimen[];
-  /** Bound of the serialised memory; 4 MiB when absent. */
-  maxMemoryBytes?: number;
+  /** Observations that fill its memory, with the terms that let it remember most: its memory stays within bounds. */
+  crowd?: Specimen[];
+  crowdTerms?: unknown;
 }
 
 /**
@@ -44,7 +46,6 @@ export function detectorRules(
   cases: DetectorCases,
 ): { rule: string; holds: () => Promise<void> }[] {
   const { specimens } = cases;
-  const maxMemoryBytes = cases.maxMemoryBytes ?? 4 * 1024 * 1024;
   const terms = () => detector.readTerms(structuredClone(cases.terms), 'terms');
   const broken = [...brokenOnes(specimens[0]!), ...cases.broken];
   const rule = (title: string, holds: () => void | Promise<void>) => ({
@@ -74,6 +75,7 @@ export function detectorRules(
     rule('findings have the form of findings', async () => {
       for (const { specimen, findings } of await judged(detector, terms(), specimens)) {
         expect(findings.length, 'at least one finding').toBeGreaterThan(0);
+        expect(findings.length, 'findings').toBeLessThanOrEqual(MAX_FINDINGS);
         expect(findings.some(({ status }) => status !== 'unknown')).toBe(true);
         for (const finding of findings) expectFinding(detector, finding, specimen);
       }
@@ -104,11 +106,18 @@ export function detectorRules(
       const straight = await judged(detector, terms(), specimens);
       const stored = (memory: unknown) => {
         const bytes = serialize(memory);
-        expect(bytes.length, 'bytes of memory').toBeLessThanOrEqual(maxMemoryBytes);
+        expect(bytes.length, 'bytes of memory').toBeLessThanOrEqual(MAX_MEMORY_BYTES);
         return deserialize(bytes);
       };
       expect(await judged(detector, terms(), specimens, stored)).toStrictEqual(straight);
       expect(await judged(detector, terms(), specimens, structuredClone)).toStrictEqual(straight);
+      if (cases.crowd === undefined) return;
+      const most = detector.readTerms(cases.crowdTerms ?? cases.terms, 'terms');
+      // The last memory is stored as well: the first observation comes once more.
+      const crowded = await judged(detector, most, [...cases.crowd, cases.crowd[0]!], stored);
+      for (const { findings, specimen } of crowded) {
+        for (const finding of findings) expectFinding(detector, finding, specimen);
+      }
     }),
 
     rule('what cannot be judged is unknown or a failure, never a pass and never an exception', async () => {
@@ -141,7 +150,7 @@ export function expectFinding(detector: Detector, finding: DetectorFinding, spec
     where,
   ).toEqual([]);
   expect(Object.values(finding).includes(undefined), `${where}: a member that is undefined`).toBe(false);
-  expect(finding.check, where).toMatch(/^[a-z][a-z0-9_]{0,199}$/);
+  expect(finding.check, where).toMatch(/^[a-z][a-z0-9_]{0,99}$/);
   expect(finding.check.startsWith(`${detector.name}_`), where).toBe(true);
   expect(['pass', 'fail', 'unknown'], where).toContain(finding.status);
   expect(finding.reason.trim().length, where).toBeGreaterThan(0);
@@ -158,17 +167,18 @@ export function expectFinding(detector: Detector, finding: DetectorFinding, spec
     expect(finding.status, `${where}: rows are those that failed`).toBe('fail');
     expectRanges(finding.rows, specimen.rows?.length ?? 0, where);
   }
-  expect(finding.evidence?.length ?? 0, where).toBeLessThanOrEqual(200);
+  expect(finding.evidence?.length ?? 0, where).toBeLessThanOrEqual(MAX_EVIDENCE);
   for (const item of finding.evidence ?? []) {
     expect(item, where).toMatch(/^(sha256:[0-9a-f]{64}|[0-9a-f]{64}|[A-Za-z0-9][A-Za-z0-9._-]{0,119})$/);
   }
   expect(finding.exhibits?.length ?? 0, where).toBeLessThanOrEqual(MAX_EXHIBITS);
   for (const exhibit of finding.exhibits ?? []) expectExhibit(exhibit, where);
+  const shown = (finding.exhibits ?? []).reduce((sum, exhibit) => sum + canonicalBytes(exhibit).length, 0);
+  expect(shown, `${where}: bytes of exhibits`).toBeLessThanOrEqual(MAX_EXHIBIT_BYTES);
   expect(JSON.parse(JSON.stringify(finding)), where).toStrictEqual(finding);
 }
 
 function expectExhibit(exhibit: Exhibit, where: string): void {
-  expect(canonicalBytes(exhibit).length, where).toBeLessThanOrEqual(MAX_EXHIBIT_BYTES);
   expect(exhibit.title.length, where).toBeGreaterThan(0);
   switch (exhibit.kind) {
     case 'series':

@@ -109,6 +109,6 @@ export type Exhibit =
   /** Rows of any kind: trades of a cycle, prices of the venues. */
   | { kind: 'table'; title: string; columns: string[]; rows: string[][] };
 
-/** Bounds of what one finding may show. */
+/** Bounds of what one finding may show: so many exhibits, of so many bytes together. */
 export const MAX_EXHIBITS = 8;
 export const MAX_EXHIBIT_BYTES = 2 * 1024 * 1024;

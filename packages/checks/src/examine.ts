@@ -40,10 +40,10 @@ export interface Examined {
 /** Bounds of what a detector may say and remember. */
 export const MAX_FINDINGS = 32;
 export const MAX_MEMORY_BYTES = 4 * 1024 * 1024;
+export const MAX_EVIDENCE = 40;
 /** A log entry holds 65,535 bytes; this much of it is left to detectors, which share it. */
 const MAX_FINDINGS_BYTES = 20_000;
 const MAX_REASON = 2_000;
-const MAX_EVIDENCE = 40;
 
 /**
  * Runs the detectors that a contract asks for over one observation. Whatever a detector does, an observation gets its

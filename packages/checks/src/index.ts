@@ -6,6 +6,7 @@ export {
   scoreDepeg,
 } from './agreement/depeg-score.ts';
 export { parseStreamName, type StreamName } from './agreement/price-feed.ts';
+export { loadFraudModel } from './behaviour/fraud-model-file.ts';
 export type {
   Detector,
   DetectorFinding,
@@ -14,6 +15,10 @@ export type {
   Specimen,
   SpecimenFile,
 } from './detector.ts';
+export { openManifestReader } from './image/c2pa-binding.ts';
+export { NearDuplicateIndex } from './image/near-duplicates.ts';
+export { DetectorRegistry, type RegisteredDetector } from './plugin/detector-registry.ts';
+export { type ProductParts, productDetectors } from './product-detectors.ts';
 export {
   type AgreementTerms,
   type Column,

@@ -17,6 +17,7 @@ export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';
 export { type BundleSources, exportBundle, resolveRecord } from './export-bundle.ts';
 export { type Admitted, admit, type IntakeView } from './intake.ts';
 export { reviewerSeed, roleSecret } from './keys.ts';
+export { PictureBook } from './picture-book.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
 export {
   describeRecord,

@@ -1,5 +1,5 @@
 import type { Detector, SpecimenFile } from '@assay/checks';
-import type { NearDuplicateIndex, PdqHash } from '@assay/checks/image';
+import type { KnownPictures, NearDuplicateIndex, PdqHash } from '@assay/checks/image';
 import { bytesToHex, digestHex, hexToBytes } from '@assay/core';
 import type { Catalogue } from './catalogue.ts';
 import type { Sql } from './sql.ts';
@@ -10,19 +10,16 @@ const SCHEMA = `
 /** Pictures that a node compares with; beyond it duplicates would be missed, so it says so instead. */
 const CAPACITY = 1_000_000;
 
-type Open = (options: {
-  index: NearDuplicateIndex;
-  thumbnailOf: (id: string) => Uint8Array | undefined;
-}) => Detector;
-
 /**
  * The pictures that a node has kept, as hashes, so that a new one is held against all of them. What counts is which
  * files are kept with a verdict: after a crash the hashes of those that lack one are made again, and a picture that
- * was examined and never recorded is not found as a copy of itself.
+ * was examined but never recorded is not found as a copy of itself.
  */
 export class PictureBook {
   readonly #sql: Sql;
-  #index: Promise<NearDuplicateIndex> | null = null;
+  #reading: Promise<NearDuplicateIndex> | null = null;
+  /** What the image detector compares with; the index is there once the first picture comes. */
+  readonly known: KnownPictures = { thumbnailOf: (id) => this.#thumbnail(id) };
 
   constructor({ sql }: Pick<Catalogue, 'sql'>) {
     this.#sql = sql;
@@ -30,27 +27,18 @@ export class PictureBook {
   }
 
   /**
-   * The image detector with this memory. The index is read when the first picture comes: a node that never sees one
-   * loads no image library.
-   *
-   * @param empty the detector without an index: its name, version and terms.
-   * @param open the detector with one.
+   * The image detector, made with {@link known}, as it remembers what it has seen. The index is read when the first
+   * picture comes: a node that never sees one loads no image library.
    */
-  detector(empty: Detector, open: () => Promise<Open>): Detector {
+  remembering(image: Detector): Detector {
     return {
-      ...empty,
-      readTerms: (value, path) => empty.readTerms(value, path),
-      begin: (terms) => empty.begin(terms),
+      ...image,
       examine: async (specimen, terms, memory) => {
-        if (!specimen.file) return empty.examine(specimen, terms, memory);
-        this.#index ??= this.#read();
-        const index = await this.#index;
-        const image = (await open())({ index, thumbnailOf: (id) => this.#thumbnail(id) });
+        if (!specimen.file) return image.examine(specimen, terms, memory);
+        this.#reading ??= this.#read();
+        this.known.index = await this.#reading;
         const examination = await image.examine(specimen, terms, memory);
-        const found = await lookAt(specimen.file);
-        // The same bytes again are one picture of the index, and were found as such just now.
-        const id = idOf(digestHex(specimen.file.bytes));
-        if (found && !index.has(id) && index.distinct < CAPACITY) index.add(id, found.hash);
+        await this.#add(this.known.index, specimen.file);
         return examination;
       },
     };
@@ -58,51 +46,52 @@ export class PictureBook {
 
   async #read(): Promise<NearDuplicateIndex> {
     const { NearDuplicateIndex } = await import('@assay/checks/image');
-    await this.#catchUp();
+    const missing = this.#sql.all<{ digest: string; mediaType: string }>(
+      "SELECT digest, media_type AS mediaType FROM files WHERE media_type LIKE 'image/%' AND digest NOT IN (SELECT digest FROM pictures)",
+    );
+    for (const { digest, mediaType } of missing) {
+      const bytes = this.#sql.one<{ bytes: Uint8Array }>('SELECT bytes FROM files WHERE digest = ?', digest)!;
+      await this.#note(digest, { mediaType, ...bytes });
+    }
     const index = new NearDuplicateIndex({ capacity: CAPACITY });
     const kept = this.#sql.all<{ digest: string; hash: string }>(
-      'SELECT digest, hash FROM pictures WHERE hash IS NOT NULL ORDER BY digest LIMIT ?',
+      'SELECT p.digest, p.hash FROM pictures p JOIN files f ON f.digest = p.digest WHERE p.hash IS NOT NULL ORDER BY p.digest LIMIT ?',
       CAPACITY,
     );
     for (const { digest, hash } of kept) index.add(idOf(digest), hexToBytes(hash));
     return index;
   }
 
-  /** Hashes the kept pictures that have none yet. One that cannot be read is noted, and not tried again. */
-  async #catchUp(): Promise<void> {
-    const missing = this.#sql.all<{ digest: string }>(
-      "SELECT digest FROM files WHERE media_type LIKE 'image/%' AND digest NOT IN (SELECT digest FROM pictures)",
-    );
-    for (const { digest } of missing) await this.#note(digest);
+  /** The same bytes again are one picture of the index, and were found as such just now. */
+  async #add(index: NearDuplicateIndex, file: SpecimenFile): Promise<void> {
+    const digest = digestHex(file.bytes);
+    if (index.has(idOf(digest)) || index.distinct >= CAPACITY) return;
+    const hash = await this.#note(digest, file);
+    if (hash) index.add(idOf(digest), hash);
   }
 
-  async #note(digest: string): Promise<void> {
-    const row = this.#sql.one<{ mediaType: string; bytes: Uint8Array }>(
-      'SELECT media_type AS mediaType, bytes FROM files WHERE digest = ?',
-      digest,
-    );
-    if (!row) return;
-    const found = await lookAt(row);
+  /** Keeps a picture's hash; of what is no picture, or too plain to tell from others, that it was looked at. */
+  async #note(digest: string, file: Pick<SpecimenFile, 'mediaType' | 'bytes'>): Promise<PdqHash | null> {
+    const found = await lookAt(file);
     this.#sql.run(
       'INSERT OR IGNORE INTO pictures (digest, hash, thumbnail) VALUES (?, ?, ?)',
       digest,
       found ? bytesToHex(found.hash) : null,
       found?.small ?? null,
     );
+    return found?.hash ?? null;
   }
 
   #thumbnail(id: string): Uint8Array | undefined {
-    const digest = id.slice('sha256:'.length);
-    return (
-      this.#sql.one<{ thumbnail: Uint8Array | null }>(
-        'SELECT thumbnail FROM pictures WHERE digest = ?',
-        digest,
-      )?.thumbnail ?? undefined
+    const row = this.#sql.one<{ thumbnail: Uint8Array | null }>(
+      'SELECT thumbnail FROM pictures WHERE digest = ?',
+      id.slice(idOf('').length),
     );
+    return row?.thumbnail ?? undefined;
   }
 }
 
-/** A picture's hash and a small copy of it; null for what is no picture, or too plain to tell from others. */
+/** A picture's hash and a small copy of it. */
 async function lookAt({
   mediaType,
   bytes,

@@ -39,7 +39,14 @@ test('sources that agree pass, and the one that does not is shown with its row',
     score: '1',
     column: 'price',
   });
-  expect(find(quiet.findings, 'agreement_copies')).toMatchObject({ status: 'pass' });
+  // One fact shows nobody's copying; eight that all have measured on their own do.
+  expect(find(quiet.findings, 'agreement_copies').status).toBe('unknown');
+  const eight = Array.from({ length: 8 }, (_, fact) =>
+    ['a', 'b', 'c', 'd'].map((venue, i) =>
+      quote(venue, `${20000 + ((i * 7 + fact * 5) % 11)}`, `00:0${fact}`),
+    ),
+  ).flat();
+  expect(find((await examine(eight)).findings, 'agreement_copies').status).toBe('pass');
   const { findings } = await examine([...good, quote('e', '21000')]);
   const truth = find(findings, 'agreement_truth');
   expect(truth).toMatchObject({ status: 'fail', rows: [[4, 4]], score: '0.8' });
@@ -170,15 +177,15 @@ test('no rows, too many rows, too many sources: unknown with the bound', async (
 });
 
 test.each([
-  [null, /terms: expected an object, got null/],
-  [{ ...TERMS, key: [] }, /terms.key: expected a column or one to eight/],
-  [{ ...TERMS, value: 7 }, /terms.value: expected a column, got 7/],
-  [{ ...TERMS, source: undefined }, /terms.source: expected a column, got nothing/],
+  [null, /terms: expected a mapping, got null/],
+  [{ ...TERMS, key: [] }, /terms.key: expected 1 to 8 members/],
+  [{ ...TERMS, value: 7 }, /terms.value: expected a text of 1 to 200 characters, got 7/],
+  [{ ...TERMS, source: undefined }, /terms.source: expected a text of 1 to 200 characters, got nothing/],
   [{ ...TERMS, tolerance: { relative: -1 } }, /terms.tolerance: expected \{ relative/],
   [{ ...TERMS, tolerance: 0.1 }, /terms.tolerance/],
-  [{ ...TERMS, minimumSources: 1 }, /terms.minimumSources: expected an integer from 2 to 64, got 1/],
+  [{ ...TERMS, minimumSources: 1 }, /terms.minimumSources: expected a whole number from 2 to 64, got 1/],
   [{ ...TERMS, maxAge: 'old' }, /terms.maxAge/],
-  [{ ...TERMS, quorum: 3 }, /terms.quorum: expected key, value/],
+  [{ ...TERMS, quorum: 3 }, /terms.quorum: expected only key, value/],
 ])('terms %j are refused with their path', (value, text) => {
   expect(() => agreementDetector.readTerms(value, 'terms')).toThrow(text);
 });

@@ -1,7 +1,10 @@
 import { AssayError, type Decimal, fromScaled, normaliseDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Examination, Exhibit } from '../detector.ts';
 import { countRows, toRanges } from '../rules/row-ranges.ts';
+import { readInteger, readList, readMembers, readText, refuseTerms } from '../terms.ts';
 import type { Claim, Tolerance } from './claim-table.ts';
+import { mostInCommon, wouldShow } from './source-dependence.ts';
 import { discoverTruth, type SourceHistory, type Truth, type Truths } from './truth-discovery.ts';
 
 /** What a contract asks of the agreement detector: which columns hold who said what of which fact. */
@@ -49,7 +52,7 @@ const MAX_REASON = 2000;
  */
 export const agreementDetector: Detector<AgreementDetectorTerms, AgreementMemory> = {
   name: NAME,
-  version: '1',
+  version: '1.0.0',
   readTerms,
   begin: () => ({ history: null }),
   examine: ({ rows, observedAt }, terms, memory) =>
@@ -70,7 +73,7 @@ function examineRows(
   const rowOf = new Map<Claim, number>();
   const unreadable: number[] = [];
   rows.forEach((row, i) => {
-    const claim = claimOf(row as Record<string, unknown>, observedAt, terms);
+    const claim = claimOf(row, observedAt, terms);
     if (claim === null) unreadable.push(i);
     else {
       claims.push(claim);
@@ -141,12 +144,12 @@ function truthFinding(
     status,
     reason: clip(words.join('; ')),
     ...(wrong.length > 0 ? { rows: failing } : {}),
-    ...(judged > 0 ? { score: ratio(judged - countRows(failing), judged) } : {}),
+    ...(status === 'unknown' ? {} : { score: ratio(judged - countRows(failing), judged) }),
     ...(exhibit === null ? {} : { exhibits: [exhibit] }),
   };
 }
 
-function copiesFinding({ copies, sources }: Truths): DetectorFinding {
+function copiesFinding({ copies, sources, history }: Truths): DetectorFinding {
   const check = `${NAME}_copies`;
   if (sources.length < 2) {
     return {
@@ -157,11 +160,19 @@ function copiesFinding({ copies, sources }: Truths): DetectorFinding {
   }
   const heard = new Set(sources.map(({ source }) => source));
   const involved = new Set(copies.flatMap((pair) => pair.sources));
+  const common = mostInCommon(history.evidence);
+  if (copies.length === 0 && !wouldShow(common, sources.length)) {
+    return {
+      check,
+      status: 'unknown',
+      reason: `at most ${common} facts are common to two of ${heard.size} sources: too few to show copies`,
+    };
+  }
   if (copies.length === 0) {
     return {
       check,
       status: 'pass',
-      reason: `nothing shows that any of ${heard.size} sources copies another`,
+      reason: `nothing shows that any of ${heard.size} sources copies another, in up to ${common} facts in common`,
       score: '1',
     };
   }
@@ -230,15 +241,11 @@ function agrees(value: string, truth: string, tolerance: Tolerance | null): bool
 }
 
 /** A row as a claim; null where a column is missing or no text. */
-function claimOf(
-  row: Record<string, unknown>,
-  observedAt: string,
-  terms: AgreementDetectorTerms,
-): Claim | null {
-  const keys = terms.key.map((column) => textOf(row[column]));
-  const source = textOf(row[terms.source]);
-  const value = terms.tolerance === null ? textOf(row[terms.value]) : numberOf(row[terms.value]);
-  const at = terms.time === null ? observedAt : textOf(row[terms.time]);
+function claimOf(row: Row, observedAt: string, terms: AgreementDetectorTerms): Claim | null {
+  const keys = terms.key.map((column) => textOf(cell(row, column)));
+  const source = textOf(cell(row, terms.source));
+  const value = terms.tolerance === null ? textOf(cell(row, terms.value)) : numberOf(cell(row, terms.value));
+  const at = terms.time === null ? observedAt : textOf(cell(row, terms.time));
   if (keys.includes(null) || source === null || value === null || at === null) return null;
   // Escaped, so that other columns never make the same name.
   const fact = keys.map((key) => key!.replace(/[\\|]/g, '\\$&')).join(' | ');
@@ -263,59 +270,40 @@ function numberOf(value: unknown): Decimal | null {
 }
 
 function readTerms(value: unknown, path: string): AgreementDetectorTerms {
-  const fail = (where: string, expected: string, got: unknown): never => {
-    throw new AssayError(
-      'CONTRACT_INVALID',
-      `${path}${where}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`,
-      { next: 'see docs/agreement.md for the terms of the agreement detector' },
-    );
-  };
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return fail('', 'an object', value);
-  const terms = value as Record<string, unknown>;
-  const known = ['key', 'value', 'source', 'time', 'tolerance', 'minimumSources', 'maxAge'];
-  for (const name of Object.keys(terms)) if (!known.includes(name)) fail(`.${name}`, known.join(', '), name);
-  const column = (name: string): string => {
-    const it = terms[name];
-    return typeof it === 'string' && it.length > 0 && it.length <= 200
-      ? it
-      : fail(`.${name}`, 'a column', it);
-  };
-  const key = Array.isArray(terms.key) ? terms.key : [terms.key];
-  if (key.length === 0 || key.length > 8 || !key.every((it) => typeof it === 'string' && it.length > 0)) {
-    fail('.key', 'a column or one to eight of them', terms.key);
-  }
-  const { minimumSources = 3, maxAge = null, tolerance = null, time } = terms;
-  if (!(Number.isInteger(minimumSources) && Number(minimumSources) >= 2 && Number(minimumSources) <= 64)) {
-    fail('.minimumSources', 'an integer from 2 to 64', minimumSources);
-  }
-  if (maxAge !== null && !(typeof maxAge === 'number' && maxAge > 0 && Number.isFinite(maxAge))) {
-    fail('.maxAge', 'seconds above 0, or nothing', maxAge);
-  }
+  const t = readMembers(
+    value,
+    path,
+    ['key', 'value', 'source'],
+    ['time', 'tolerance', 'minimumSources', 'maxAge'],
+  );
+  const { maxAge = null, tolerance = null, time = null } = t;
   return {
-    key: key as string[],
-    value: column('value'),
-    source: column('source'),
-    time: time === undefined || time === null ? null : column('time'),
-    tolerance: tolerance === null ? null : readTolerance(tolerance, fail),
-    minimumSources: minimumSources as number,
-    maxAge: maxAge as number | null,
+    key: readList(Array.isArray(t.key) ? t.key : [t.key], `${path}.key`, 1, 8, readText),
+    value: readText(t.value, `${path}.value`),
+    source: readText(t.source, `${path}.source`),
+    time: time === null ? null : readText(time, `${path}.time`),
+    tolerance: tolerance === null ? null : readTolerance(tolerance, `${path}.tolerance`),
+    minimumSources: readInteger(t.minimumSources ?? 3, `${path}.minimumSources`, 2, 64),
+    maxAge: maxAge === null ? null : readMaxAge(maxAge, `${path}.maxAge`),
   };
 }
 
-function readTolerance(
-  value: unknown,
-  fail: (where: string, expected: string, got: unknown) => never,
-): Tolerance {
-  const expected = '{ relative: "0.01" } or { absolute: "0.5" }, or nothing for categories';
-  if (typeof value !== 'object' || value === null) return fail('.tolerance', expected, value);
+function readMaxAge(value: unknown, path: string): number {
+  return typeof value === 'number' && value > 0 && Number.isFinite(value)
+    ? value
+    : refuseTerms(path, 'seconds above 0, or nothing', value);
+}
+
+function readTolerance(value: unknown, path: string): Tolerance {
+  const wrong = (): never =>
+    refuseTerms(path, '{ relative: "0.01" } or { absolute: "0.5" }, or nothing for categories', value);
+  if (typeof value !== 'object' || value === null) return wrong();
   const [[kind, amount] = [], ...rest] = Object.entries(value);
   // YAML reads 0.01 as a number.
   const decimal = numberOf(amount);
-  if (rest.length > 0 || decimal === null || !(Number(decimal) > 0))
-    return fail('.tolerance', expected, value);
+  if (rest.length > 0 || decimal === null || !(Number(decimal) > 0)) return wrong();
   if (kind === 'relative') return { relative: decimal };
-  return kind === 'absolute' ? { absolute: decimal } : fail('.tolerance', expected, value);
+  return kind === 'absolute' ? { absolute: decimal } : wrong();
 }
 
 function blind(reason: string, memory: AgreementMemory): Examination<AgreementMemory> {

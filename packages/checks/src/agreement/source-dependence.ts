@@ -186,6 +186,23 @@ function weighSharedErrors(
   }
 }
 
+/** Most facts that two sources have in common. */
+export function mostInCommon(evidence: readonly number[]): number {
+  let most = 0;
+  for (let at = 2 * RATES; at < evidence.length; at += PAIR_WIDTH) most = Math.max(most, evidence[at]!);
+  return most;
+}
+
+/** Whether a source that copied another in all of so many facts would by now be held to be a copy, by closeness. */
+export function wouldShow(facts: number, sources: number): boolean {
+  const doubt = Math.log(sources / PRIOR_COPY) + Math.log1p(facts);
+  const odds = COPYING_RATES.reduce((sum, c) => {
+    const gain = facts * Math.log((c + (1 - c) * CHANCE_OF_CLOSE) / CHANCE_OF_CLOSE);
+    return sum + Math.exp(Math.min(gain, MAX_EVIDENCE) - doubt) / RATES;
+  }, 0);
+  return odds >= 1;
+}
+
 function add(evidence: PairEvidence, at: number, gain: number): void {
   evidence[at] = Math.min(Math.max(evidence[at]! + gain, 0), MAX_EVIDENCE);
 }

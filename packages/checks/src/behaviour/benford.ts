@@ -1,6 +1,7 @@
 import { type Decimal, isDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
-import { cell, Unreadable, UnreadableRows, unreadable, withoutRows } from './cells.ts';
+import { Unreadable, UnreadableRows, unreadable, withoutRows } from './cells.ts';
 import { chiSquareTail, decimalOf, sayP, soundness } from './p-value.ts';
 import { TermsReader } from './terms.ts';
 
@@ -41,7 +42,7 @@ export interface BenfordMemory {
  */
 export const benford: Detector<BenfordTerms, BenfordMemory> = {
   name: 'benford',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read = {

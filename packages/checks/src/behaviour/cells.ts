@@ -1,4 +1,5 @@
 import { isDecimal, type Row, type RowRanges } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { DetectorFinding } from '../detector.ts';
 import { toRanges } from '../rules/row-ranges.ts';
 
@@ -8,12 +9,6 @@ export class Unreadable {
   constructor(reason: string) {
     this.reason = reason;
   }
-}
-
-/** Reads the cells of rows that may hold anything; what cannot be used is an {@link Unreadable}, never an exception. */
-export function cell(row: Row, column: string): unknown {
-  const isObject = typeof row === 'object' && row !== null;
-  return isObject && Object.hasOwn(row, column) ? (row as Record<string, unknown>)[column] : undefined;
 }
 
 /** Milliseconds since 1970 of `2023-03-10T00:00:00Z`, with up to nine fraction digits. */
@@ -39,7 +34,7 @@ export function positiveCell(row: Row, column: string): number | Unreadable {
 /** A name: an account, an address, an order's id. */
 export function nameCell(row: Row, column: string): string | Unreadable {
   const value = cell(row, column);
-  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME
+  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME && value.isWellFormed()
     ? value
     : unreadable(column, `a name of 1 to ${MAX_NAME} characters`, value);
 }
@@ -49,7 +44,7 @@ export const MAX_NAME = 200;
 export function unreadable(column: string, expected: string, value: unknown): Unreadable {
   const got =
     typeof value === 'string'
-      ? JSON.stringify(value.slice(0, 40))
+      ? JSON.stringify(value.slice(0, 40).toWellFormed())
       : value === undefined
         ? 'nothing'
         : value === null
@@ -57,6 +52,9 @@ export function unreadable(column: string, expected: string, value: unknown): Un
           : `a ${typeof value}`;
   return new Unreadable(`${column}: expected ${expected}, got ${got}`);
 }
+
+/** Ranges of unreadable rows that are named. */
+const MAX_TOLD = 5;
 
 /** Gathers the rows that a detector could not use, and says so once. */
 export class UnreadableRows {
@@ -75,16 +73,14 @@ export class UnreadableRows {
   /** `unknown`, because what was not read was not judged; no finding when every row was read. */
   findings(check: string, rowCount: number): DetectorFinding[] {
     if (this.indices.length === 0) return [];
-    return [
-      {
-        check,
-        status: 'unknown',
-        reason:
-          `${this.indices.length} of ${rowCount} rows could not be read and were not judged; the first is row ` +
-          `${this.indices[0]}: ${this.first}.`,
-        rows: toRanges(this.indices),
-      },
-    ];
+    const ranges = toRanges(this.indices);
+    const some = ranges
+      .slice(0, MAX_TOLD)
+      .map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`));
+    const reason =
+      `${this.indices.length} of ${rowCount} rows could not be read and were not judged: ${some.join(', ')}` +
+      `${ranges.length > MAX_TOLD ? ' and more' : ''}. The first: ${this.first}.`;
+    return [{ check, status: 'unknown', reason }];
   }
 }
 

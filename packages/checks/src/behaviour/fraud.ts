@@ -1,6 +1,7 @@
 import { isDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding } from '../detector.ts';
-import { cell, nameCell, rangesOf, Unreadable, UnreadableRows, unreadable, withoutRows } from './cells.ts';
+import { nameCell, rangesOf, Unreadable, UnreadableRows, unreadable, withoutRows } from './cells.ts';
 import { BASE_FEATURES, FEATURE_LABELS, featureVector } from './fraud-features.ts';
 import { type FraudModel, fraudFactors, fraudProbability } from './fraud-model.ts';
 import { decimalOf } from './p-value.ts';
@@ -36,7 +37,7 @@ const MAX_OUTSIDE = 0.1;
 export function fraudDetector(model: FraudModel): Detector<FraudTerms, FraudMemory> {
   return {
     name: 'fraud',
-    version: `1-${model.digest.slice(0, 16)}`,
+    version: `1.0.0+${model.digest.slice(0, 16)}`,
     readTerms(value, path) {
       const terms = new TermsReader(value, path);
       const read = {

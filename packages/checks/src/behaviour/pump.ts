@@ -1,7 +1,7 @@
 import { isDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
 import {
-  cell,
   positiveCell,
   rangesOf,
   timeCell,
@@ -70,7 +70,7 @@ interface OpenPump {
  */
 export const pump: Detector<PumpTerms, PumpMemory> = {
   name: 'pump',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: PumpTerms = {

@@ -1,7 +1,7 @@
 import type { Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding } from '../detector.ts';
 import {
-  cell,
   nameCell,
   positiveCell,
   rangesOf,
@@ -11,6 +11,7 @@ import {
   withoutRows,
 } from './cells.ts';
 import { decimalOf, poissonTail, sayP, soundness } from './p-value.ts';
+import { forgetOldest, storedBytes } from './stored-bytes.ts';
 import { TermsReader } from './terms.ts';
 
 export interface SpoofingTerms {
@@ -125,7 +126,8 @@ interface Episode {
  * follow its own fills as soon as they did if both came at their own pace (Poisson, Bonferroni over the accounts). Without
  * accounts all orders count as one account's, which finds only what the whole market shows.
  *
- * Memory: `maxOrders` open orders, 10,000 accounts, 500 sizes; the oldest are forgotten, and the reason says so.
+ * Memory: `maxOrders` open orders in at most 2 MiB, 10,000 accounts in at most 1.25 MiB, 500 sizes; the oldest are
+ * forgotten, and the reason says so.
  * An episode is told when it is sure, at the latest two times `withinSeconds` after its fill.
  *
  * @example
@@ -133,7 +135,7 @@ interface Episode {
  */
 export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
   name: 'spoofing',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: SpoofingTerms = {
@@ -182,12 +184,13 @@ export const spoofing: Detector<SpoofingTerms, SpoofingMemory> = {
       touched.set(event.account, [...(touched.get(event.account) ?? []).slice(-MAX_LAYERS), row]);
       apply(event, row, digest, terms, memory);
     }
+    forget(memory);
     for (const [name, trader] of memory.traders) {
       if (settle(trader, memory.latest, terms) && !touched.has(name)) touched.set(name, [rows.length - 1]);
     }
     return {
       findings: [
-        ...judge(touched, digest, rows.length, terms, memory),
+        ...(bad.count < rows.length ? judge(touched, digest, rows.length, terms, memory) : []),
         ...bad.findings('spoofing_input', rows.length),
       ],
       memory,
@@ -228,6 +231,30 @@ function readEvent(row: Row, { columns }: SpoofingTerms, memory: SpoofingMemory)
   const account = known === null ? '' : nameCell(row, columns.account);
   return account instanceof Unreadable ? account : { type, time, order, account, side, price, size };
 }
+
+/** Names are strangers' and may be long: the oldest orders and the quietest accounts go first. */
+function forget(memory: SpoofingMemory): void {
+  const orders = forgetOldest(
+    memory.orders,
+    MAX_ORDER_BYTES,
+    (order, { account }) => ORDER_BYTES + storedBytes(order, account),
+  );
+  for (const order of orders) addToBook(memory, order, -(order.size - order.filled));
+  memory.forgotten += orders.length;
+  forgetOldest(memory.traders, MAX_TRADER_BYTES, (account, { large, layers, pending }) => {
+    const told = [...large, ...layers].reduce((sum, { rows }) => sum + EPISODE_BYTES + 5 * rows.length, 0);
+    const waiting = pending.reduce((sum, { orders }) => sum + EPISODE_BYTES + ORDER_BYTES * orders.length, 0);
+    return TRADER_BYTES + storedBytes(account) + told + waiting;
+  });
+}
+
+/** Of all that is stored: open orders with their levels of the book, and accounts. */
+const MAX_ORDER_BYTES = 2 * 1024 * 1024;
+const MAX_TRADER_BYTES = 1.25 * 1024 * 1024;
+/** Of one, at most, without its names. */
+const ORDER_BYTES = 150;
+const TRADER_BYTES = 420;
+const EPISODE_BYTES = 500;
 
 function apply(event: Event, row: number, batch: string, terms: SpoofingTerms, memory: SpoofingMemory): void {
   const trader = traderOf(event.account, event.time, terms, memory);
@@ -400,7 +427,7 @@ function judge(
   const scope =
     `${rowCount} events, ${memory.traders.size} accounts` +
     (memory.forgotten > 0
-      ? `; ${memory.forgotten} old open orders were forgotten, beyond ${terms.maxOrders}`
+      ? `; ${memory.forgotten} old open orders were forgotten, beyond ${terms.maxOrders} or 2 MiB`
       : '');
   const kinds = [
     {

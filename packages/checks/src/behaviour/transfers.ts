@@ -1,7 +1,7 @@
 import type { Decimal, Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
 import {
-  cell,
   nameCell,
   positiveCell,
   rangesOf,
@@ -12,6 +12,7 @@ import {
 } from './cells.ts';
 import { countHit, type HeavyHitters, newHeavyHitters } from './heavy-hitters.ts';
 import { binomialTail, decimalOf, poissonTail, sayP, soundness } from './p-value.ts';
+import { newestWithin, storedBytes } from './stored-bytes.ts';
 import { TermsReader } from './terms.ts';
 import { findTradeCycles } from './trade-cycles.ts';
 
@@ -62,14 +63,14 @@ interface Transfer {
  * Each but the last is held against chance (Bonferroni over the addresses). They are shapes, not verdicts: payrolls
  * fan out and deposit addresses forward. {@link transferFeatures} gives the same figures of one address.
  *
- * Memory: at most `maxTransfers` transfers of the window, and the 1,000 busiest addresses of the whole stream.
+ * Memory: at most `maxTransfers` transfers of the window in at most 2.5 MiB, and the 1,000 busiest addresses of the whole stream.
  *
  * @example
  * const terms = transfers.readTerms({ windowSeconds: 86_400 }, 'terms');
  */
 export const transfers: Detector<TransferTerms, TransferMemory> = {
   name: 'transfers',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: TransferTerms = {
@@ -242,7 +243,12 @@ function look(
   const inTime = [...memory.window, ...added.map(({ transfer }) => transfer)].filter(
     ({ time }) => time >= from,
   );
-  memory.window = inTime.slice(-terms.maxTransfers);
+  memory.window = newestWithin(
+    inTime,
+    terms.maxTransfers,
+    MAX_WINDOW_BYTES,
+    ({ timeText, from, to, amountText }) => TRANSFER_BYTES + storedBytes(timeText, from, to, amountText),
+  );
   const { window } = memory;
   const newCount = Math.min(window.length, added.filter(({ transfer }) => transfer.time >= from).length);
   const newFrom = window.length - newCount;
@@ -256,9 +262,15 @@ function look(
     touched: [...new Set(window.slice(newFrom).flatMap((transfer) => [transfer.from, transfer.to]))],
     scope:
       `${window.length} transfers of the last ${terms.windowMs / 1000} s` +
-      (dropped > 0 ? `, without ${dropped} older ones beyond the bound of ${terms.maxTransfers}` : ''),
+      (dropped > 0
+        ? `, without ${dropped} older ones beyond the bound of ${terms.maxTransfers} or 2.5 MiB`
+        : ''),
   };
 }
+
+/** Of the stored window, and of a transfer in it without its texts. */
+const MAX_WINDOW_BYTES = 2.5 * 1024 * 1024;
+const TRANSFER_BYTES = 80;
 
 class Graph {
   readonly window: readonly Transfer[];

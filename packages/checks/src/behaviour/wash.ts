@@ -1,8 +1,8 @@
 import { isDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit, Specimen } from '../detector.ts';
 import { conformityOf } from './benford.ts';
 import {
-  cell,
   nameCell,
   positiveCell,
   rangesOf,
@@ -12,6 +12,7 @@ import {
   withoutRows,
 } from './cells.ts';
 import { decimalOf, poissonTail, sayP, soundness } from './p-value.ts';
+import { newestWithin, storedBytes } from './stored-bytes.ts';
 import { TermsReader } from './terms.ts';
 import { findIdleVolume, findTradeCycles, type Trade } from './trade-cycles.ts';
 
@@ -72,14 +73,14 @@ interface SizeCounts {
  *   it to point the wrong way in the one market whose truth is known.
  *
  * Rows are trades in order of time. Only rows of this observation are marked; earlier trades of a cycle stand in the
- * exhibit. Memory: at most `maxTrades` trades of the last `windowSeconds`.
+ * exhibit. Memory: at most `maxTrades` trades of the last `windowSeconds`, and at most 3 MiB of them.
  *
  * @example
  * const terms = wash.readTerms({ windowSeconds: 3600, linked: [['alice-1', 'alice-2']] }, 'terms');
  */
 export const wash: Detector<WashTerms, WashMemory> = {
   name: 'wash',
-  version: '1',
+  version: '1.0.0',
   readTerms(value, path) {
     const terms = new TermsReader(value, path);
     const read: WashTerms = {
@@ -191,6 +192,10 @@ function judgeNamed(
   return [selfTrades(named, ownerOf), cycles(byOwner, report), idleVolume(byOwner, report)];
 }
 
+/** Of the stored window, and of a trade in it without its texts. */
+const MAX_WINDOW_BYTES = 3 * 1024 * 1024;
+const TRADE_BYTES = 90;
+
 interface Reporter {
   terms: WashTerms;
   window: readonly RememberedTrade[];
@@ -204,7 +209,13 @@ interface Reporter {
 function remember(window: readonly RememberedTrade[], added: readonly RememberedTrade[], terms: WashTerms) {
   const from = added.at(-1)!.time - terms.windowMs;
   const inTime = [...window, ...added].filter(({ time }) => time >= from);
-  const kept = inTime.slice(-terms.maxTrades);
+  const kept = newestWithin(
+    inTime,
+    terms.maxTrades,
+    MAX_WINDOW_BYTES,
+    ({ timeText, sizeText, price, buyer, seller }) =>
+      TRADE_BYTES + storedBytes(timeText, sizeText, price, buyer, seller),
+  );
   return {
     window: kept,
     added: Math.min(kept.length, added.filter(({ time }) => time >= from).length),
@@ -415,7 +426,9 @@ const MAX_TABLE_ROWS = 200;
 
 function cutNote({ dropped, terms }: Reporter, complete: boolean): string {
   const notes = [
-    ...(dropped > 0 ? [`${dropped} older trades of that time were left out, beyond ${terms.maxTrades}`] : []),
+    ...(dropped > 0
+      ? [`${dropped} older trades of that time were left out, beyond ${terms.maxTrades} or 3 MiB`]
+      : []),
     ...(complete ? [] : ['the search stopped at its bound, so that a circle may be missed']),
   ];
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`;

@@ -1,6 +1,6 @@
 import type { Row } from '@assay/core';
 import type { DetectorFinding, Exhibit } from '../detector.ts';
-import { readColumn, readMembers, readNumber } from '../plugin/terms.ts';
+import { readColumn, readMembers, readNumber } from '../terms.ts';
 import type { Entry, Frame } from './custody.ts';
 import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { instantText, isDoubt, parseInstant, readInstant } from './reading.ts';

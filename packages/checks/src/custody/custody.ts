@@ -1,6 +1,6 @@
 import type { Row } from '@assay/core';
 import type { Detector, DetectorFinding, Examination } from '../detector.ts';
-import { readColumn, readMembers, refuseTerms } from '../plugin/terms.ts';
+import { readColumn, readMembers, refuseTerms } from '../terms.ts';
 import { type ClockMemory, type ClockTerms, examineClock, readClockTerms } from './clock.ts';
 import { examineHandover, type HandoverMemory, type HandoverTerms, readHandoverTerms } from './handover.ts';
 import { examineJump, type JumpMemory, type JumpTerms, readJumpTerms } from './jump.ts';

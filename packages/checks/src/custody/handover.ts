@@ -7,11 +7,12 @@ import {
   type Row,
   toScaled,
 } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { DetectorFinding } from '../detector.ts';
-import { readColumn, readMembers, readText, refuseTerms } from '../plugin/terms.ts';
+import { readColumn, readMembers, readText, refuseTerms } from '../terms.ts';
 import type { Frame } from './custody.ts';
 import { type KeyedStates, noRoom, type StateBounds, stateOf } from './keyed-states.ts';
-import { cell, type Doubt, instantText, isDoubt, readInstant, readName } from './reading.ts';
+import { type Doubt, instantText, isDoubt, readInstant, readName } from './reading.ts';
 import { doubt, fault, findingOf, newVerdicts, type RowVerdicts, sound, tableOf } from './row-verdicts.ts';
 import { readCoverage } from './temperature.ts';
 

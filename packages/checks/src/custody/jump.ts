@@ -1,6 +1,6 @@
 import type { Row } from '@assay/core';
 import type { DetectorFinding } from '../detector.ts';
-import { readChoice, readColumn, readMembers, readNumber, refuseTerms } from '../plugin/terms.ts';
+import { readChoice, readColumn, readMembers, readNumber, refuseTerms } from '../terms.ts';
 import type { Entry, Frame } from './custody.ts';
 import { geodesicMetres, type Position } from './geodesic.ts';
 import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';

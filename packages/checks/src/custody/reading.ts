@@ -1,4 +1,5 @@
 import type { Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Position } from './geodesic.ts';
 
 /**
@@ -74,13 +75,6 @@ export function readName(row: Row, column: string): string | Doubt {
   return typeof text === 'string' && text.length <= MAX_NAME_CHARACTERS && text.isWellFormed()
     ? text
     : { doubt: `${column} is no text of at most ${MAX_NAME_CHARACTERS} characters` };
-}
-
-/** A cell as it stands; undefined when the row is no object or has no such column of its own. */
-export function cell(row: Row, column: string): unknown {
-  return typeof row === 'object' && row !== null && Object.hasOwn(row, column)
-    ? (row as Record<string, unknown>)[column]
-    : undefined;
 }
 
 /** A time for people and exhibits. */

@@ -8,7 +8,7 @@ import {
   readNumber,
   readText,
   refuseTerms,
-} from '../plugin/terms.ts';
+} from '../terms.ts';
 import type { Entry, Frame } from './custody.ts';
 import {
   geodesicDestination,

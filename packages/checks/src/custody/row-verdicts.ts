@@ -1,7 +1,7 @@
 import { type Decimal, divRound, fromScaled, isDecimal, normaliseDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { DetectorFinding, Exhibit } from '../detector.ts';
 import { toRanges } from '../rules/row-ranges.ts';
-import { cell } from './reading.ts';
 
 const NOT_JUDGED = 0;
 const SOUND = 1;

@@ -1,6 +1,6 @@
 import type { Row } from '@assay/core';
 import type { DetectorFinding } from '../detector.ts';
-import { readColumn, readMembers, readNumber, refuseTerms } from '../plugin/terms.ts';
+import { readColumn, readMembers, readNumber, refuseTerms } from '../terms.ts';
 import type { Entry, Frame } from './custody.ts';
 import { type KeyedStates, noRoom, stateOf } from './keyed-states.ts';
 import { instantText, isDoubt, readValue } from './reading.ts';

@@ -1,8 +1,8 @@
-import type { Detector, DetectorFinding, Examination, Exhibit, Specimen } from '../detector.ts';
+import type { Detector, DetectorFinding, Examination, Exhibit, SpecimenFile } from '../detector.ts';
+import { readMembers, refuseTerms } from '../terms.ts';
 import type { ManifestReader } from './c2pa-binding.ts';
 import { type Credentials, type CredentialTrust, readCredentials } from './credentials.ts';
-import { mediaTypeOf } from './decode.ts';
-import { invalid, record } from './image-detector.ts';
+import { mediaTypeOf } from './media-type.ts';
 
 const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_PEM = 1_000_000;
@@ -15,32 +15,35 @@ const MAX_PEM = 1_000_000;
  * a trained model made the picture or a part of it, whoever signed that; it passes when a trusted signer says that a
  * device captured it.
  *
- * @param reader as `openManifestReader` gives it; where there is none for the platform, every answer is unknown with
- * the reason.
+ * @param open `openManifestReader`; called for the first file, because the library takes time and memory. Where there
+ * is none for the platform, every answer is unknown with the reason.
  * @example
- * const detector = openC2paDetector(openManifestReader());
+ * const detector = openC2paDetector(openManifestReader);
  * const terms = detector.readTerms({ trust_anchors: pem }, 'quality[0].implementation.terms');
  */
 export function openC2paDetector(
-  reader: ManifestReader | { unavailable: string },
+  open: () => ManifestReader | { unavailable: string },
 ): Detector<CredentialTrust, null> {
+  let reader: ReturnType<typeof open> | undefined;
   return {
     name: 'c2pa',
-    version: '1',
+    version: '1.0.0',
     readTerms,
     begin: () => null,
     async examine(specimen, trust): Promise<Examination<null>> {
-      return { findings: await examineCredentials(specimen, trust, reader), memory: null };
+      if (specimen.file === undefined)
+        return { findings: bothUnknown('The observation is not a file.'), memory: null };
+      reader ??= open();
+      return { findings: await examineCredentials(specimen.file, trust, reader), memory: null };
     },
   };
 }
 
 async function examineCredentials(
-  { file }: Specimen,
+  file: SpecimenFile,
   trust: CredentialTrust,
   reader: ManifestReader | { unavailable: string },
 ): Promise<DetectorFinding[]> {
-  if (file === undefined) return bothUnknown('The observation is not a file.');
   if ('unavailable' in reader) return bothUnknown(`Credentials were not read: ${reader.unavailable}.`);
   if (file.bytes.length > MAX_BYTES) {
     return bothUnknown(
@@ -164,12 +167,12 @@ function bothUnknown(reason: string): DetectorFinding[] {
 }
 
 function readTerms(value: unknown, path: string): CredentialTrust {
-  const terms = record(value ?? {}, path, ['trust_anchors', 'trusted_signers']);
-  const pem = (key: string) => {
+  const terms = readMembers(value, path, [], ['trust_anchors', 'trusted_signers']);
+  const pem = (key: keyof typeof terms) => {
     const text = terms[key];
     if (text === undefined) return undefined;
     if (typeof text !== 'string' || text.length > MAX_PEM || !text.includes('-----BEGIN CERTIFICATE-----')) {
-      throw invalid(`${path}.${key}`, `certificates in PEM, at most ${MAX_PEM} characters`, text);
+      refuseTerms(`${path}.${key}`, `certificates in PEM, at most ${MAX_PEM} characters`, text);
     }
     return text;
   };

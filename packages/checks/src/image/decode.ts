@@ -1,5 +1,6 @@
 import { crc32, inflateSync } from 'node:zlib';
 import sharp, { type Metadata } from 'sharp';
+import { mediaTypeOf } from './media-type.ts';
 import type { Pixels } from './pdq.ts';
 
 /** A picture's pixels and what its container says; orientation is not applied, so that block grids stay in place. */
@@ -94,18 +95,6 @@ export async function decodeImage(
       return refuse(`decoding took longer than ${timeoutSeconds} seconds, the bound`, false);
     return refuse(`decoding fails: ${message}`, true);
   }
-}
-
-/** The media type that the first bytes show. */
-export function mediaTypeOf(bytes: Uint8Array): string | undefined {
-  const text = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
-  if (text.startsWith('\xff\xd8\xff')) return 'image/jpeg';
-  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'image/png';
-  if (text.startsWith('RIFF') && text.slice(8, 12) === 'WEBP') return 'image/webp';
-  if (text.startsWith('GIF87a') || text.startsWith('GIF89a')) return 'image/gif';
-  if (text.startsWith('II*\0') || text.startsWith('MM\0*')) return 'image/tiff';
-  if (text.slice(4, 12) === 'ftypavif') return 'image/avif';
-  return undefined;
 }
 
 const SUPPORTED = new Set([

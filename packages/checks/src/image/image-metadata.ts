@@ -95,7 +95,7 @@ type Row = [what: string, inFile: string, declared: string, agrees: 'yes' | 'no'
 
 function timeRow(exif: Exif, declared: unknown, { maxHoursApart }: MetadataTerms): Row {
   const inFile = exif.takenAt === undefined ? '' : exif.takenAt + (exif.takenAtOffset ?? '');
-  const text = typeof declared === 'string' ? declared.slice(0, 100) : '';
+  const text = typeof declared === 'string' ? declared.slice(0, 100).toWellFormed() : '';
   const ours = Date.parse(`${exif.takenAt}${exif.takenAtOffset ?? 'Z'}`);
   const theirs = Date.parse(text);
   if (Number.isNaN(ours) || Number.isNaN(theirs)) return ['time', inFile, text, '-'];
@@ -149,7 +149,7 @@ function kilometres(lat1: number, long1: number, lat2: number, long2: number): n
 
 /** Makers repeat themselves ("Canon Canon EOS"): one side's words within the other's suffice. */
 function textRow(what: string, inFile: string, declared: unknown): Row {
-  const theirs = typeof declared === 'string' ? declared.slice(0, 200).trim() : '';
+  const theirs = typeof declared === 'string' ? declared.slice(0, 200).toWellFormed().trim() : '';
   if (inFile === '' || theirs === '') return [what, inFile, theirs, '-'];
   const words = (text: string) => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? [])];
   const [a, b] = [words(inFile), words(theirs)];

@@ -2,7 +2,9 @@ export { type ManifestReader, openManifestReader } from './c2pa-binding.ts';
 export { openC2paDetector } from './c2pa-detector.ts';
 export { type Credentials, type CredentialTrust, readCredentials } from './credentials.ts';
 export { type DecodedImage, decodeImage, type Undecodable } from './decode.ts';
-export { type ImageTerms, openImageDetector } from './image-detector.ts';
+export type { KnownPictures } from './examine-image.ts';
+export { openImageDetector } from './image-detector.ts';
+export type { ImageTerms } from './image-terms.ts';
 export {
   NearDuplicateIndex,
   type Neighbour,

@@ -7,6 +7,16 @@ export type {
   Specimen,
   SpecimenFile,
 } from '../detector.ts';
+export {
+  readChoice,
+  readColumn,
+  readInteger,
+  readList,
+  readMembers,
+  readNumber,
+  readText,
+  refuseTerms,
+} from '../terms.ts';
 export { asDetector, DetectorRegistry, type RegisteredDetector } from './detector-registry.ts';
 export {
   type EdgeDetector,
@@ -29,13 +39,3 @@ export {
   readOnnxCard,
 } from './onnx-detector.ts';
 export { modelOperators } from './onnx-operators.ts';
-export {
-  readChoice,
-  readColumn,
-  readInteger,
-  readList,
-  readMembers,
-  readNumber,
-  readText,
-  refuseTerms,
-} from './terms.ts';

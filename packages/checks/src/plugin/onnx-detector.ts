@@ -9,10 +9,11 @@ import {
   type Row,
 } from '@assay/core';
 import * as ort from 'onnxruntime-web/wasm';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
 import { toRanges } from '../rules/row-ranges.ts';
+import { readColumn, readInteger, readList, readMembers, readNumber, readText } from '../terms.ts';
 import { modelOperators } from './onnx-operators.ts';
-import { readColumn, readInteger, readList, readMembers, readNumber, readText } from './terms.ts';
 
 /** What a model's publisher says of it; the model and its card go together by the digest. */
 export interface OnnxCard {
@@ -286,10 +287,7 @@ async function run(
 function featuresOf(row: Row, { inputs }: OnnxCard): Float32Array | string {
   const features = new Float32Array(inputs.length);
   for (const [i, { column, offset, scale, low, high, missing }] of inputs.entries()) {
-    const text =
-      typeof row === 'object' && row !== null && Object.hasOwn(row, column)
-        ? (row as Record<string, unknown>)[column]
-        : null;
+    const text = cell(row, column);
     if (text === null || text === undefined || text === '') {
       if (missing === 'unknown') return `${column} is missing`;
       features[i] = Number.NaN;
@@ -382,7 +380,7 @@ function tableOf(
       .map((row) => [
         String(row),
         millionths(faults[row] as number),
-        ...columns.map((column) => String((rows[row] as Record<string, unknown>)[column] ?? '').slice(0, 80)),
+        ...columns.map((column) => String(cell(rows[row]!, column) ?? '').slice(0, 80)),
       ]),
   };
 }

@@ -177,8 +177,8 @@ describe('terms', () => {
   });
 
   test.each([
-    [null, 'schema[0].quality[0].terms: expected terms such as { column: close }, got "null"'],
-    [{}, 'schema[0].quality[0].terms: expected either column or columns, got "{}"'],
+    [null, 'schema[0].quality[0].terms: expected a mapping, got null'],
+    [{}, 'schema[0].quality[0].terms: expected either column or columns, got {}'],
     [
       { column: 'a', sensitivty: 1 },
       'schema[0].quality[0].terms.sensitivty: expected only column, columns, time, ',

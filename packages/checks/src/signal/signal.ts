@@ -1,4 +1,5 @@
 import { type Decimal, normaliseDecimal, type Row } from '@assay/core';
+import { cell } from '../cell.ts';
 import type { Detector, DetectorFinding, Exhibit } from '../detector.ts';
 import { toRanges } from '../rules/row-ranges.ts';
 import { falseAlarmChance } from './calibration.ts';
@@ -57,7 +58,7 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$/;
  */
 export const signal: Detector<SignalTerms, SignalMemory> = {
   name: 'signal',
-  version: '1',
+  version: '1.0.0',
   readTerms: readSignalTerms,
   begin: (terms) => ({
     rows: 0,
@@ -219,11 +220,8 @@ function findingOf(
 ): DetectorFinding {
   const { judged, learning, missing, alarms, worst } = tally;
   const check = column === null ? 'signal_joint' : 'signal_anomaly';
-  const subject = {
-    check,
-    ...(column === null ? {} : { column }),
-    ...(judged > 0 ? { score: decimal(tally.chance, 6) } : {}),
-  };
+  const subject = { check, ...(column === null ? {} : { column }) };
+  const score = decimal(tally.chance, 6);
   const unjudged = [
     learning > 0 ? `${learning} while it learns from the first ${terms.probation} values` : '',
     missing > 0 ? `${missing} with a missing, unreadable or infinite value` : '',
@@ -234,7 +232,8 @@ function findingOf(
     return {
       ...subject,
       status: 'fail',
-      reason: `${count}: ${worst.story}${besides}`.slice(0, 2000),
+      reason: `${count}: ${worst.story}${besides}`.slice(0, 2000).toWellFormed(),
+      score,
       rows: toRanges(alarms),
       ...(column === null || tally.scene === null
         ? {}
@@ -248,7 +247,7 @@ function findingOf(
   const enough = judged >= COVERAGE * rowCount;
   return {
     ...subject,
-    status: enough ? 'pass' : 'unknown',
+    ...(enough ? { status: 'pass', score } : { status: 'unknown' }),
     reason: `${judged} of ${rowCount} rows are like what was seen before${besides}`,
   };
 }
@@ -281,7 +280,7 @@ function nothingToRead(terms: SignalTerms): DetectorFinding {
 
 /** A finite number, or null: numbers, decimal strings and big integers are read. */
 function readNumber(row: Row, column: string): number | null {
-  const value = fieldOf(row, column);
+  const value = cell(row, column);
   const numeric =
     typeof value === 'number' || typeof value === 'bigint'
       ? Number(value)
@@ -293,7 +292,7 @@ function readNumber(row: Row, column: string): number | null {
 
 /** Milliseconds since 1970 and the text to show; a time without a zone is UTC, a number below 10^11 seconds. */
 function readTime(row: Row, column: string): { ms: number | null; text: string | null } {
-  const value = fieldOf(row, column);
+  const value = cell(row, column);
   if (typeof value === 'number' && Number.isFinite(value)) {
     return instant(Math.abs(value) < 1e11 ? value * 1000 : value);
   }
@@ -309,10 +308,6 @@ function readTime(row: Row, column: string): { ms: number | null; text: string |
 function instant(ms: number): { ms: number | null; text: string | null } {
   if (!(Math.abs(ms) <= 8.64e15)) return { ms: null, text: null };
   return { ms, text: new Date(ms).toISOString().replace('.000Z', 'Z') };
-}
-
-function fieldOf(row: Row, column: string): unknown {
-  return Object.hasOwn(row, column) ? (row as Record<string, unknown>)[column] : undefined;
 }
 
 /** A double as a decimal of so many significant digits; beyond 60 digits either way it cannot travel as one. */

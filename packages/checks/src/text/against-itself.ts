@@ -8,6 +8,7 @@ import { findNumbersInWords } from './numbers-in-words.ts';
 import { type Definition, editDistance, type NameMention, normaliseName, stemOf } from './parties.ts';
 import type { TextDocument } from './read-document.ts';
 import { type Sentence, sentenceAt } from './sentences.ts';
+import type { SelfFamily } from './text-terms.ts';
 import { checkTotals } from './totals.ts';
 
 /** Contradictions that one answer tells; the reason says how many there are. */
@@ -25,20 +26,6 @@ export interface SelfTerms {
   /** For sums, in their currency: rounding of each line adds up. */
   toleranceAmount: Decimal;
 }
-
-export const SELF_FAMILIES = [
-  'term',
-  'notice',
-  'governing_law',
-  'amount_words',
-  'total',
-  'definition',
-  'date_order',
-  'party_name',
-  'reference',
-  'checksum',
-] as const;
-export type SelfFamily = (typeof SELF_FAMILIES)[number];
 
 interface Look {
   document: TextDocument;

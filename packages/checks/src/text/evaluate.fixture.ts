@@ -42,7 +42,7 @@ export async function evaluate(
     tallies.set(name, tally);
     return tally;
   };
-  const terms = textDetector.readTerms(undefined, 'terms');
+  const terms = textDetector.readTerms({}, 'terms');
   let seed = phrasing === 'develop' ? 1 : 1_000_000;
   for (const kind of ['contract', 'invoice', 'news'] as const) {
     // A clean document for every planted one.

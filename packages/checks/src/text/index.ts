@@ -1,10 +1,9 @@
-export { checkItself, SELF_FAMILIES, type SelfFamily } from './against-itself.ts';
+export { checkItself } from './against-itself.ts';
 export { checkMetadata, METADATA_FIELDS } from './against-metadata.ts';
 export type { Answer } from './answer.ts';
+export { DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.ts';
 export { type Entities, readEntities } from './entities.ts';
 export {
-  DOCUMENT_LIMITS,
-  type DocumentLimits,
   describePlace,
   type HiddenText,
   type Place,
@@ -14,4 +13,11 @@ export {
   type TextDocument,
 } from './read-document.ts';
 export { measureSentiment, type Sentiment, scoreSentence } from './sentiment.ts';
-export { TEXT_FAMILIES, type TextFamily, type TextTerms, textDetector } from './text-detector.ts';
+export { textDetector } from './text-detector.ts';
+export {
+  SELF_FAMILIES,
+  type SelfFamily,
+  TEXT_FAMILIES,
+  type TextFamily,
+  type TextTerms,
+} from './text-terms.ts';

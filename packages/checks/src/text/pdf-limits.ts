@@ -1,6 +1,6 @@
 import { inflateRawSync, inflateSync } from 'node:zlib';
 import { AssayError } from '@assay/core';
-import type { DocumentLimits } from './read-document.ts';
+import type { DocumentLimits } from './document-limits.ts';
 
 /**
  * Measures what a PDF would cost before a reader opens it: every stream is inflated up to a bound, and drawings that

@@ -7,9 +7,10 @@ import { AssayError } from '@assay/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findDeceptiveCharacters } from './deceptive-characters.ts';
+import { DOCUMENT_LIMITS } from './document-limits.ts';
 import { lzwDecoded } from './pdf-limits.ts';
 import { pagesOf, stream, writePdf } from './pdf-writer.fixture.ts';
-import { DOCUMENT_LIMITS, describePlace, placeAt, readDocument, type TextDocument } from './read-document.ts';
+import { describePlace, placeAt, readDocument, type TextDocument } from './read-document.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -1,5 +1,6 @@
 import { AssayError } from '@assay/core';
 import { decodeText } from './charset.ts';
+import { DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.ts';
 import { readHtml } from './read-html.ts';
 import { readMarkdown } from './read-markdown.ts';
 import { readPdf } from './read-pdf.ts';
@@ -45,26 +46,6 @@ export interface TextDocument {
   /** What was left unread and why; null when everything was read. */
   truncated: string | null;
 }
-
-export interface DocumentLimits {
-  /** Of the file. */
-  maxBytes: number;
-  maxPages: number;
-  /** Of text, shown or hidden; what follows is left unread. */
-  maxCharacters: number;
-  /** Of one inflated stream of a PDF, and four times that for all of them. */
-  maxInflatedBytes: number;
-  /** Drawing operators of a PDF, with everything that they repeat. This bounds the time without a clock. */
-  maxOperators: number;
-}
-
-export const DOCUMENT_LIMITS: DocumentLimits = {
-  maxBytes: 32 * 1024 * 1024,
-  maxPages: 300,
-  maxCharacters: 2_000_000,
-  maxInflatedBytes: 32 * 1024 * 1024,
-  maxOperators: 500_000,
-};
 
 /**
  * Reads a PDF, HTML, Markdown or plain text file with the place of every word. Scripts do not run, nothing is

@@ -6,9 +6,10 @@ import {
   type PDFPageProxy,
   VerbosityLevel,
 } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import type { DocumentLimits } from './document-limits.ts';
 import { layOut, type PdfRun } from './pdf-layout.ts';
 import { encrypted, measurePdf } from './pdf-limits.ts';
-import type { DocumentLimits, HiddenText, TextDocument } from './read-document.ts';
+import type { HiddenText, TextDocument } from './read-document.ts';
 import { TextBuilder } from './text-builder.ts';
 
 /** pdf.js looks for its worker here first and then runs it in this thread, without a process or a thread of its own. */

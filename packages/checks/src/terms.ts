@@ -52,7 +52,7 @@ export function readInteger(value: unknown, path: string, least: number, most: n
 
 /** A text of 1 to `limit` characters. */
 export function readText(value: unknown, path: string, limit = 200): string {
-  return typeof value === 'string' && value.length > 0 && value.length <= limit
+  return typeof value === 'string' && value.length > 0 && value.length <= limit && value.isWellFormed()
     ? value
     : refuseTerms(path, `a text of 1 to ${limit} characters`, value);
 }
@@ -82,7 +82,7 @@ export function refuseTerms(path: string, expected: string, got: unknown): never
   const json = got === undefined ? 'nothing' : (safeJson(got) ?? typeof got);
   const shown = json.length > 60 ? `${json.slice(0, 60)}…` : json;
   throw new AssayError('CONTRACT_INVALID', `${path}: expected ${expected}, got ${shown}`, {
-    next: 'correct the terms of this detector in the contract; docs/detectors.md lists them',
+    next: 'correct the terms of this detector in the contract; docs/detectors.md says where they are listed',
     detail: { path, expected, got: shown },
   });
 }
