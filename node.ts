@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnchorKeepers, AnchorStore, type DevelopmentChain, IntentStore, startAnvil } from '@assay/chain';
 import { loadContracts, openRuleEngine } from '@assay/checks';
-import type { Detector } from '@assay/checks/review';
+import { type Detector, estimateAccuracy } from '@assay/checks/review';
 import { AssayError, bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
 import {
@@ -268,6 +268,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     gold: remembered(layout.gold, () => readGoldFile(layout.gold)),
     nowMs: Date.now,
     randomBytes: (length) => new Uint8Array(randomBytes(length)),
+    estimate: estimateAccuracy,
   });
   const alerts = new AlertBook(catalogue);
   const evidence = new EvidenceStore(catalogue);
