@@ -19,8 +19,8 @@ const SCHEMA = `
 `;
 /** Outcomes that are taken in by one transaction. */
 const PAGE = 500;
-/** Of each provider the newest outcomes count: with so many its interval is within 0.012 of the mean on either side. */
-export const MAX_FACTS = 5_000;
+/** Of each provider the newest outcomes count: with so many its interval is within 0.02 of the mean on either side. */
+export const MAX_FACTS = 2_000;
 /** Instants of a history. */
 export const MAX_POINTS = 60;
 /** What was computed holds so long, if nothing else was settled: with time alone it hardly moves. */
