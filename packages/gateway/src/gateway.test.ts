@@ -139,7 +139,7 @@ test('credibility is not known, with the reason, until something is settled; als
   expect(chain.simulated).toBe(true);
   const unknown = {
     credibility: null,
-    credibilityReason: 'neither reviewers nor the court have decided about any of its data yet',
+    credibilityReason: 'neither reviewers nor the court has decided about any of its data yet',
   };
   expect(providers).toHaveLength(3);
   for (const provider of providers)

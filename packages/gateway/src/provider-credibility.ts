@@ -40,7 +40,7 @@ export interface CredibilityHistory extends Believed {
   history: CredibilityPoint[];
 }
 
-const NOTHING_SETTLED = 'neither reviewers nor the court have decided about any of its data yet';
+const NOTHING_SETTLED = 'neither reviewers nor the court has decided about any of its data yet';
 const A_STRANGER = 'nobody has shown that this account speaks for the DID, whose data may be another’s';
 
 const share = z.string().describe('0 to 1 as a decimal string');
