@@ -11,7 +11,7 @@ export interface NoEconomy {
 }
 export type GovernanceView = GovernanceState | NoEconomy;
 
-export const NONE: NoEconomy = {
+export const NO_ECONOMY: NoEconomy = {
   chain: null,
   reason: 'this node has no contracts: it was started without a chain, or on one where none are deployed',
 };
@@ -27,7 +27,7 @@ export function serveEconomy(app: FastifyInstance, { economy }: NodeView): void 
     },
     async (_request, reply): Promise<GovernanceView> => {
       reply.header('cache-control', 'no-store');
-      return economy ? economy.governance() : NONE;
+      return economy ? economy.governance() : NO_ECONOMY;
     },
   );
   app.get(
@@ -44,7 +44,7 @@ export function serveEconomy(app: FastifyInstance, { economy }: NodeView): void 
     (request) => {
       const { id } = request.params as { id: string };
       if (economy) return economy.verdictProof(id);
-      throw new AssayError('NOT_FOUND', NONE.reason, { next: 'ask a node that uses contracts' });
+      throw new AssayError('NOT_FOUND', NO_ECONOMY.reason, { next: 'ask a node that uses contracts' });
     },
   );
 }

@@ -10,7 +10,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { NONE, type NoEconomy } from './economy-routes.ts';
+import { NO_ECONOMY, type NoEconomy } from './economy-routes.ts';
 import type { NodeView } from './node-view.ts';
 
 type App = FastifyInstance<
@@ -188,7 +188,10 @@ async function providersOf(node: NodeView): Promise<ProvidersView> {
   const { economy, credibility } = node;
   if (!economy) {
     const providers = credibility.providers();
-    return { ...NONE, providers: providers.map((one) => ({ ...one, ...believedOf(one.did, null, node) })) };
+    return {
+      ...NO_ECONOMY,
+      providers: providers.map((one) => ({ ...one, ...believedOf(one.did, null, node) })),
+    };
   }
   const state = await economy.providers();
   return {

@@ -19,7 +19,7 @@ const SCHEMA = `
 `;
 /** Outcomes that are taken in by one transaction. */
 const PAGE = 500;
-/** Of each provider the newest outcomes count: with so many its interval is within 0.02 of the mean on either side. */
+/** Of each provider the newest outcomes count: so many, if they are new, put its interval within 0.02 of the mean. */
 export const MAX_FACTS = 2_000;
 /** Instants of a history. */
 export const MAX_POINTS = 60;
@@ -114,7 +114,10 @@ export class CredibilityBook {
     const atMs = this.#nowMs();
     const before = this.#remembered.get(name);
     if (before?.key === key && Math.abs(atMs - before.atMs) < FRESH_MS) return before.answer as T;
-    const answer = compute(this.#inputOf(provider, backing), atMs);
+    const input = this.#inputOf(provider, backing);
+    const answer = compute(input, atMs);
+    // Names that somebody made up take no room.
+    if (input.outcomes.length === 0) return answer;
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(name, { key, atMs, answer });
     return answer;
@@ -130,7 +133,8 @@ export class CredibilityBook {
       )
       .map(({ at, observation, right }) => outcome('reviewers', observation, right === 1, at));
     const ruled = (backing?.rulings ?? [])
-      .slice(-MAX_FACTS)
+      .toSorted((a, b) => (a.finalAt < b.finalAt ? 1 : -1))
+      .slice(0, MAX_FACTS)
       .map(({ observation, decision, finalAt }) =>
         outcome('court', observation, decision === 'accept', finalAt),
       );
