@@ -200,6 +200,7 @@ export function startEconomy(options: {
   return {
     providers: async () => ready(reader).providers(),
     governance: async () => ready(reader).governance(),
+    registrationOf: (did: string) => providerIds.get(did) ?? null,
     /** @throws PROOF_PENDING while the verdict is in no batch on the chain. */
     verdictProof(id: string) {
       const { chainId, addresses } = ready(place);

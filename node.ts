@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnchorKeepers, AnchorStore, type DevelopmentChain, IntentStore, startAnvil } from '@assay/chain';
 import { loadContracts, openRuleEngine } from '@assay/checks';
-import type { Detector } from '@assay/checks/review';
+import { type Detector, estimateAccuracy } from '@assay/checks/review';
 import { AssayError, bytesToHex, ed25519NoteSigner, ed25519Signer, parseTlogPolicy } from '@assay/core';
 import type { NodeEvent, NodeView } from '@assay/gateway';
 import {
@@ -26,6 +26,7 @@ import {
   AlertBook,
   Assessor,
   Catalogue,
+  CredibilityBook,
   type DataDir,
   dataDirLayout,
   describeItem,
@@ -268,9 +269,11 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     gold: remembered(layout.gold, () => readGoldFile(layout.gold)),
     nowMs: Date.now,
     randomBytes: (length) => new Uint8Array(randomBytes(length)),
+    estimate: estimateAccuracy,
   });
   const alerts = new AlertBook(catalogue);
   const evidence = new EvidenceStore(catalogue);
+  const credibility = new CredibilityBook({ catalogue, nowMs: Date.now });
   const pipeline = new Pipeline({
     catalogue,
     ledger,
@@ -356,6 +359,11 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     logPolicy: (url) => logPolicyOf(identity, url),
     lookup: (query) => index.lookup(query),
     economy,
+    credibility: {
+      providers: () => dataProviders(identity),
+      now: (did, backing) => credibility.now(did, backing),
+      history: (did, backing) => credibility.history(did, backing),
+    },
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
   };
   return {
@@ -368,6 +376,13 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     summary: () => summaryOf(identity, parts),
     notice: chain?.notice ?? null,
   };
+}
+
+/** Whose data this node takes: the venues that it asks, and those who send under a registered stream. */
+function dataProviders({ providers, registered }: NodeIdentity): { did: string; name: string | null }[] {
+  const named = new Map<string, string | null>([...providers].map(([name, { did }]) => [did, name]));
+  for (const { provider } of registered()) if (!named.has(provider)) named.set(provider, null);
+  return [...named].map(([did, name]) => ({ did, name }));
 }
 
 /** Three reviewers whose keys lie in the data folder, so that a first try has somebody to ask: clearly local ones. */

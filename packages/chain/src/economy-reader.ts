@@ -69,7 +69,6 @@ export interface ProviderState {
   slashed: string;
   slashes: { amount: string; caseId: string | null; at: string; transaction: string }[];
   keys: { kind: 'did' | 'controller'; value: string; since: string }[];
-  credibility: { lower: string; mean: string; upper: string; observations: number } | null;
   disputes: Dispute[];
 }
 
@@ -298,7 +297,6 @@ export class EconomyReader {
           since: changes.length > 0 ? await this.#time(changes.at(-1)!.blockNumber) : since,
         },
       ],
-      credibility: null,
       disputes: await Promise.all(
         this.#of('VerdictCourt', 'VerdictChallenged', { providerId: id })
           .reverse()

@@ -1,5 +1,12 @@
 import type { Exhibit } from '@assay/checks';
-import type { GovernanceView, LogHealth, NodeStatus, Problem, ProvidersView } from '@assay/gateway';
+import type {
+  CredibilityHistory,
+  GovernanceView,
+  LogHealth,
+  NodeStatus,
+  Problem,
+  ProvidersView,
+} from '@assay/gateway';
 import type {
   ExhibitSummary,
   ItemDetail,
@@ -79,6 +86,14 @@ export const useProviders = () =>
     queryKey: ['economy', 'providers'],
     queryFn: () => ask<ProvidersView>('/v1/providers'),
     refetchInterval: 3_000,
+    retry: false,
+  });
+
+export const useCredibility = (did: string) =>
+  useQuery({
+    queryKey: ['credibility', did],
+    queryFn: () => ask<CredibilityHistory>(`/v1/providers/${encodeURIComponent(did)}/credibility`),
+    refetchInterval: 10_000,
     retry: false,
   });
 

@@ -1,15 +1,17 @@
-import type { NoEconomy } from '@assay/gateway';
+import type { CredibilityHistory, NoEconomy } from '@assay/gateway';
 import { Link, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { type Act, ActButton, ActingAt, useAccount, useActor, useChainNow } from './acting.tsx';
-import { Refusal, useProviders } from './api.ts';
+import { Refusal, useCredibility, useProviders } from './api.ts';
+import { CredibilityChart } from './credibility-chart.tsx';
 import { useTitle } from './frame.tsx';
 import { Figure, NotKnown, Sheet, useNow } from './sheet.tsx';
 import { DecisionTag } from './status-mark.tsx';
-import { clock, count, moment, short, span, tokens } from './words.ts';
+import { clock, count, moment, percent, price, short, span, tokens } from './words.ts';
 
 type State = Exclude<NonNullable<ReturnType<typeof useProviders>['data']>, NoEconomy>;
 type Provider = State['providers'][number];
+type Believed = Pick<CredibilityHistory, 'did' | 'credibility' | 'credibilityReason'>;
 type Dispute = Provider['disputes'][number];
 
 /** Providers: who put money behind which data, what it earned, and what is disputed. */
@@ -17,20 +19,43 @@ export function ProvidersPage() {
   useTitle('Providers');
   const { data, error } = useProviders();
   return (
-    <EconomyRoom title="Providers" data={data} error={error}>
-      {(state) => <Providers state={state} />}
-    </EconomyRoom>
+    <div className="grid min-w-0 grid-cols-1 gap-6">
+      <EconomyRoom<State>
+        title="Providers"
+        about=" of stakes, rewards and disputes"
+        data={data}
+        error={error}
+      >
+        {(state) => <Providers state={state} />}
+      </EconomyRoom>
+      {data?.chain === null &&
+        data.providers.map((provider) => (
+          <Sheet
+            key={provider.did}
+            title={provider.name ?? short(provider.did.slice(8))}
+            note="what is at stake is not known"
+          >
+            <dl className="px-5 pt-4">
+              <CredibilityFigure credibility={provider.credibility} />
+            </dl>
+            <Credibility provider={provider} />
+          </Sheet>
+        ))}
+    </div>
   );
 }
 
 /** What both rooms of the economy share: where it is read from, and what is said when it cannot be read. */
 export function EconomyRoom<T extends { chain: State['chain'] }>({
   title,
+  about = '',
   data,
   error,
   children,
 }: {
   title: string;
+  /** Of what nothing is known without a chain, where that is not all. */
+  about?: string;
   data: T | NoEconomy | undefined;
   error: Error | null;
   children: (state: T) => ReactNode;
@@ -66,7 +91,11 @@ export function EconomyRoom<T extends { chain: State['chain'] }>({
             : 'the node does not answer.'}
         </NotKnown>
       )}
-      {data?.chain === null && <NotKnown>Nothing is known: {data.reason}.</NotKnown>}
+      {data?.chain === null && (
+        <NotKnown>
+          Nothing is known{about}: {data.reason}.
+        </NotKnown>
+      )}
       {state && children(state)}
       {!data && !error && <p className="sheet p-5 text-soft">Asking the chain…</p>}
     </div>
@@ -152,13 +181,10 @@ function ProviderSheet({ provider, unbondingSeconds }: { provider: Provider; unb
         <Figure name="Slashed" value={tokens(slashed)}>
           ASSAY in {count(slashes.length)} {slashes.length === 1 ? 'case' : 'cases'}
         </Figure>
-        <Figure name="Credibility" value={credibility?.mean ?? 'not known'}>
-          {credibility
-            ? `${credibility.lower} to ${credibility.upper}, from ${count(credibility.observations)} observations`
-            : 'no check scores it yet'}
-        </Figure>
+        <CredibilityFigure credibility={credibility} />
       </dl>
-      <div className="px-5 pt-3 pb-4">
+      <Credibility provider={provider} />
+      <div className="px-5 pb-4">
         <h3 className="caption">Keys</h3>
         <ul>
           {keys.map(({ kind, value, since }) => (
@@ -176,6 +202,85 @@ function ProviderSheet({ provider, unbondingSeconds }: { provider: Provider; unb
       <Disputes disputes={disputes} nowMs={nowMs} />
     </Sheet>
   );
+}
+
+function CredibilityFigure({ credibility }: Pick<Believed, 'credibility'>) {
+  if (credibility === null)
+    return (
+      <Figure name="Credibility" value="">
+        <span className="block text-xl leading-tight font-semibold text-unknown">not known</span>
+      </Figure>
+    );
+  const { facts, right } = credibility;
+  return (
+    <Figure name="Credibility" value={cut(credibility.credibility)}>
+      of 1, by {facts === 1 ? 'one decision' : `${count(facts)} decisions`}: {count(right)} for it,{' '}
+      {count(facts - right)} against
+    </Figure>
+  );
+}
+
+/** What credibility is made of, and how it came to be; or why it is not known. */
+function Credibility({ provider: { did, credibility, credibilityReason } }: { provider: Believed }) {
+  if (credibility === null)
+    return (
+      <div className="px-5 py-3">
+        <NotKnown>Credibility is not known: {credibilityReason}.</NotKnown>
+      </div>
+    );
+  const { lower, mean, upper, stake, stakeFactor, independence } = credibility;
+  return (
+    <div className="grid gap-x-8 gap-y-3 px-5 py-3 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.6fr)]">
+      <div>
+        <h3 className="caption">What credibility is made of</h3>
+        <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 gap-y-1">
+          <Factor value={cut(lower)}>
+            of its data at least turns out right, with 95&nbsp;%, by what reviewers and the court decided
+            about it; {percent(mean)} is expected, {percent(upper)} at most, and the newest decisions count
+            most
+          </Factor>
+          {stakeFactor === null || stake === null ? (
+            <Factor value={null}>what it has at stake is not known: this node uses no chain</Factor>
+          ) : (
+            <Factor value={`× ${cut(stakeFactor)}`}>for {price(stake)} ASSAY at stake</Factor>
+          )}
+          {independence === null ? (
+            <Factor value={null}>whether it copies others is not examined</Factor>
+          ) : (
+            <Factor value={`× ${cut(independence)}`}>for others that are held to be its copies</Factor>
+          )}
+        </dl>
+      </div>
+      <CredibilityOverTime did={did} />
+    </div>
+  );
+}
+
+/** A factor and what it stands for; null where it is not known and nothing is multiplied. */
+function Factor({ value, children }: { value: string | null; children: ReactNode }) {
+  return (
+    <>
+      <dt className="figure text-right font-medium">
+        {value ?? <span className="text-unknown">not known</span>}
+      </dt>
+      <dd className="text-soft">{children}</dd>
+    </>
+  );
+}
+
+function CredibilityOverTime({ did }: Pick<Believed, 'did'>) {
+  const { data, error } = useCredibility(did);
+  if (data) return <CredibilityChart points={data.history} />;
+  return (
+    <p className="py-6 text-soft">
+      {error ? `How it came to be is not known: ${error.message}.` : 'Asking how it came to be…'}
+    </p>
+  );
+}
+
+/** The first three digits: what is promised at least is never rounded up. */
+function cut(share: string): string {
+  return share.slice(0, 5);
 }
 
 function Disputes({ disputes, nowMs }: { disputes: Dispute[]; nowMs: number }) {

@@ -8,7 +8,7 @@ import { readFile } from './handoff.ts';
 import { forgetKey, makeKey, openKeyFile, useReviewer } from './reviewer-key.ts';
 import { NotKnown, Sheet, useNow } from './sheet.tsx';
 import { DecisionTag } from './status-mark.tsx';
-import { clock, count, describeStream, moment, short } from './words.ts';
+import { clock, count, describeStream, moment, percent, short } from './words.ts';
 
 /** Review queue: what people are asked, what they decided, how right they are, and what is wrong with streams. */
 export function ReviewPage() {
@@ -245,7 +245,6 @@ function Reviewers() {
 }
 
 function ReviewerLine({ reviewer: { did, name, enrolled, reviews, accuracy } }: { reviewer: ReviewerState }) {
-  const percent = (share: string) => `${(Number(share) * 100).toFixed(1)} %`;
   return (
     <li className="flex flex-wrap items-baseline justify-between gap-x-4 border-b border-line px-5 py-2 last:border-0">
       <span className="min-w-0">

@@ -30,6 +30,11 @@ export function tokens(amount: string): string {
   return price(fraction === '' ? digits.slice(0, -18) : `${digits.slice(0, -18)}.${fraction}`);
 }
 
+/** A share from 0 to 1 in hundredths. */
+export function percent(share: string): string {
+  return `${(Number(share) * 100).toFixed(1)}\u00a0%`;
+}
+
 /** A length of time in its largest whole unit: `10 min`, `2 d`. */
 export function span(seconds: number): string {
   if (seconds % 86_400 === 0 && seconds > 0) return `${seconds / 86_400} d`;

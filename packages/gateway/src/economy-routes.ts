@@ -1,4 +1,4 @@
-import type { GovernanceState, ProvidersState } from '@assay/chain';
+import type { GovernanceState } from '@assay/chain';
 import { AssayError } from '@assay/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -9,29 +9,15 @@ export interface NoEconomy {
   chain: null;
   reason: string;
 }
-export type ProvidersView = ProvidersState | NoEconomy;
 export type GovernanceView = GovernanceState | NoEconomy;
 
-const NONE: NoEconomy = {
+export const NO_ECONOMY: NoEconomy = {
   chain: null,
   reason: 'this node has no contracts: it was started without a chain, or on one where none are deployed',
 };
 
-/** Serves who staked, who was slashed, what is disputed, and what is decided: all read from the chain. */
+/** Serves what is decided by votes, and proofs for the court: all read from the chain. */
 export function serveEconomy(app: FastifyInstance, { economy }: NodeView): void {
-  app.get(
-    '/v1/providers',
-    {
-      schema: {
-        summary:
-          'Providers with their stake, rewards, slashes and disputes, read from the chain at one block',
-      },
-    },
-    async (_request, reply): Promise<ProvidersView> => {
-      reply.header('cache-control', 'no-store');
-      return economy ? economy.providers() : NONE;
-    },
-  );
   app.get(
     '/v1/governance',
     {
@@ -41,7 +27,7 @@ export function serveEconomy(app: FastifyInstance, { economy }: NodeView): void 
     },
     async (_request, reply): Promise<GovernanceView> => {
       reply.header('cache-control', 'no-store');
-      return economy ? economy.governance() : NONE;
+      return economy ? economy.governance() : NO_ECONOMY;
     },
   );
   app.get(
@@ -58,7 +44,7 @@ export function serveEconomy(app: FastifyInstance, { economy }: NodeView): void 
     (request) => {
       const { id } = request.params as { id: string };
       if (economy) return economy.verdictProof(id);
-      throw new AssayError('NOT_FOUND', NONE.reason, { next: 'ask a node that uses contracts' });
+      throw new AssayError('NOT_FOUND', NO_ECONOMY.reason, { next: 'ask a node that uses contracts' });
     },
   );
 }

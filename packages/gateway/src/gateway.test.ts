@@ -115,6 +115,7 @@ test('the OpenAPI document names every route', async () => {
       '/v1/log/policy',
       '/v1/observations',
       '/v1/providers',
+      '/v1/providers/{did}/credibility',
       '/v1/records',
       '/v1/records/{id}',
       '/v1/records/{id}/appeals',
@@ -130,6 +131,24 @@ test('the OpenAPI document names every route', async () => {
     '/v1/streams/{name}/head',
     '/v1/trust-policy',
   ]);
+});
+
+test('credibility is not known, with the reason, until something is settled; also of strangers', async () => {
+  await until(async () => (await get('/v1/providers')).ok);
+  const { chain, providers } = await json('/v1/providers');
+  expect(chain.simulated).toBe(true);
+  const unknown = {
+    credibility: null,
+    credibilityReason: 'neither reviewers nor the court has decided about any of its data yet',
+  };
+  expect(providers).toHaveLength(3);
+  for (const provider of providers)
+    expect(provider).toMatchObject({ ...unknown, stake: { total: `${10n ** 22n}` } });
+  for (const did of [providers[0].did, `did:key:z6Mk${'x'.repeat(44)}`])
+    expect(await json(`/v1/providers/${encodeURIComponent(did)}/credibility`)).toEqual({
+      ...{ did, ...unknown, history: [] },
+    });
+  expect((await get('/v1/providers/kraken/credibility')).status).toBe(400);
 });
 
 test('the log is served as tlog-tiles demands, and nothing beside it', async () => {

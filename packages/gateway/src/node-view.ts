@@ -1,7 +1,17 @@
 import type { GovernanceState, ProvidersState, VerdictProof } from '@assay/chain';
 import type { AssayError, Bundle, LookupAnswer, LookupQuery, SourceMode, TrustPolicy } from '@assay/core';
 import type { TileSource } from '@assay/ledger';
-import type { Alert, Catalogue, ItemDetail, KeptAlert, QueueView, ReviewerState } from '@assay/pipeline';
+import type {
+  Alert,
+  Backing,
+  Catalogue,
+  Credibility,
+  CredibilityPoint,
+  ItemDetail,
+  KeptAlert,
+  QueueView,
+  ReviewerState,
+} from '@assay/pipeline';
 
 /** What the gateway may see and ask of the running node. The composition root supplies it. */
 export interface NodeView {
@@ -61,9 +71,22 @@ export interface NodeView {
   economy: {
     providers(): Promise<ProvidersState>;
     governance(): Promise<GovernanceState>;
+    /**
+     * Under which registration a DID's own stake lies, as far as this node knows. Anybody may register any DID: what
+     * a stranger does in its name says nothing of it.
+     */
+    registrationOf(did: string): string | null;
     /** Proves the verdict on an observation to the court. @throws PROOF_PENDING */
     verdictProof(id: string): VerdictProof & { chainId: number; court: string };
   } | null;
+  /** How far providers can be believed, by what was settled of their data. */
+  credibility: {
+    /** Whose data this node takes. */
+    providers(): { did: string; name: string | null }[];
+    /** @param backing what the chain says of it; null when the node uses none. */
+    now(did: string, backing: Backing | null): Credibility | null;
+    history(did: string, backing: Backing | null): CredibilityPoint[];
+  };
   /** The built console; null where it was not built. */
   consoleDirectory: string | null;
 }

@@ -12,6 +12,7 @@ import { serveEconomy } from './economy-routes.ts';
 import { serveLog } from './log-routes.ts';
 import type { NodeEvent, NodeView } from './node-view.ts';
 import { problemOf } from './problem.ts';
+import { serveProviders } from './provider-credibility.ts';
 import { serveRecords } from './record-routes.ts';
 import { serveReviews } from './review-routes.ts';
 
@@ -93,6 +94,7 @@ export async function createGateway(
   serveEvents(app, node);
   serveLog(app, node);
   serveEconomy(app, node);
+  serveProviders(app.withTypeProvider<ZodTypeProvider>(), node);
   if (node.consoleDirectory) {
     await app.register(fastifyStatic, { root: node.consoleDirectory, cacheControl: false });
   }

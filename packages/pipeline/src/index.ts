@@ -11,6 +11,12 @@ export {
   statementOf,
   type VerdictSummary,
 } from './catalogue.ts';
+export {
+  type Backing,
+  type Credibility,
+  CredibilityBook,
+  type CredibilityPoint,
+} from './credibility-book.ts';
 export { type DataDir, dataDirLayout, existingDataDir, takeDataDir } from './data-dir.ts';
 export { rateStream, recompute } from './derive.ts';
 export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';

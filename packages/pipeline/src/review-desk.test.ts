@@ -62,7 +62,10 @@ test('a review is durable and secret until its round closes, also over a restart
   expect(desk.catalogue.has(first.id)).toBe(false);
   desks.pop()!.close();
   desk = await open(folder, { reviewers: didsOf(reviewers) });
+  const counted = () => desk.reviews.reviewers().map(({ reviews }) => reviews);
+  expect(counted()).toEqual([0, 0]);
   const second = await desk.say(reviewers[1]!, bad, 'reject');
+  expect(counted()).toEqual([1, 1]);
   expect(desk.logged().slice(-3)).toEqual(['review', 'review', 'outcome']);
   const record = describeRecord(desk.catalogue, bad);
   expect(record.reviews.map(({ id }) => id)).toEqual([first.id, second.id]);

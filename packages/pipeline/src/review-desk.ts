@@ -91,6 +91,12 @@ export interface ReviewerState {
   accuracy: Accuracy | null;
 }
 
+/** Of reviewers in closed rounds: how many reviews, and how accurate. */
+interface Judged {
+  reviews: Map<string, number>;
+  accuracy: Map<string, Accuracy | null>;
+}
+
 /**
  * The queue at work. What changes together is one transaction with the statements that say so: a review is durable
  * before it is acknowledged, and it goes to the log only when its round closes, together with the others, so that
@@ -101,6 +107,8 @@ export interface ReviewerState {
 export class ReviewDesk {
   readonly #o: ReviewDeskOptions;
   readonly store: ReviewStore;
+  /** What closed rounds say of reviewers; null when another closed or went on since. */
+  #judged: Judged | null = null;
 
   constructor(options: ReviewDeskOptions) {
     this.#o = options;
@@ -196,6 +204,7 @@ export class ReviewDesk {
       this.#ask(next, this.#dids());
       this.#fill();
     });
+    if (closing) this.#judged = null;
     return { id, outcome: closing?.outcome ?? null };
   }
 
@@ -247,14 +256,27 @@ export class ReviewDesk {
       this.store.save(item);
       this.#ask(item, this.#dids());
     });
+    this.#judged = null;
     return { id, item: item.id };
   }
 
   /** Everybody who reviews or has reviewed. */
   reviewers(): ReviewerState[] {
     const enrolled = this.#o.reviewers();
-    const items = this.store.closed(JUDGED_ITEMS);
-    const decisions = items.flatMap(({ id, rounds }) =>
+    this.#judged ??= this.#judge();
+    const { reviews, accuracy } = this.#judged;
+    const dids = new Set([...enrolled.map(({ did }) => did), ...reviews.keys()]);
+    return [...dids].map((did) => ({
+      did,
+      name: enrolled.find((one) => one.did === did)?.name ?? null,
+      enrolled: enrolled.some((one) => one.did === did),
+      reviews: reviews.get(did) ?? 0,
+      accuracy: accuracy.get(did) ?? null,
+    }));
+  }
+
+  #judge(): Judged {
+    const decisions = this.store.closed(JUDGED_ITEMS).flatMap(({ id, rounds }) =>
       rounds.flatMap((round) =>
         round.decisions.map(({ reviewer, decision }) => ({
           reviewer,
@@ -267,15 +289,9 @@ export class ReviewDesk {
       const { observation, decision } = readGold(secret);
       return { item: `${itemId(this.#o.master, observation)}/1`, decision };
     });
-    const known = accuracies(decisions, gold, this.#o.estimate ?? null);
-    const dids = new Set([...enrolled.map(({ did }) => did), ...decisions.map(({ reviewer }) => reviewer)]);
-    return [...dids].map((did) => ({
-      did,
-      name: enrolled.find((one) => one.did === did)?.name ?? null,
-      enrolled: enrolled.some((one) => one.did === did),
-      reviews: decisions.filter(({ reviewer }) => reviewer === did).length,
-      accuracy: known.get(did) ?? null,
-    }));
+    const reviews = new Map<string, number>();
+    for (const { reviewer } of decisions) reviews.set(reviewer, (reviews.get(reviewer) ?? 0) + 1);
+    return { reviews, accuracy: accuracies(decisions, gold, this.#o.estimate ?? null) };
   }
 
   #dids(): string[] {

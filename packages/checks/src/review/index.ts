@@ -12,5 +12,6 @@ export { effectiveLevel, levelOf, reaches, SERVED, type Served, servedAs, status
 export * from './accuracy.ts';
 export * from './alerts.ts';
 export * from './draw.ts';
+export * from './estimate-accuracy.ts';
 export * from './outcome.ts';
 export * from './queue.ts';
