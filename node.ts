@@ -34,6 +34,7 @@ import {
   EvidenceStore,
   enrolReviewer,
   exportBundle,
+  PictureBook,
   Pipeline,
   ReviewDesk,
   readGoldFile,
@@ -47,6 +48,7 @@ import {
 } from '@assay/pipeline';
 import { createProvider, instantOf, openMarketSource, STREAMS, VENUES } from '@assay/sources';
 import { privateKeyToAccount } from 'viem/accounts';
+import { nodeDetectors } from './node-detectors.ts';
 import { nodeSystem, prepareAnchors, startEconomy } from './node-economy.ts';
 import { Backlog, healthOf, PublicationMeter } from './node-health.ts';
 import {
@@ -66,8 +68,6 @@ const QUORUM = 2;
 const LOCAL_REVIEWERS = 3;
 /** Pause between two looks at leases that ran out. */
 const TICK_EVERY_MS = 15_000;
-/** What contracts may ask for beyond rules and agreement. A contract that names another gets unknown for an answer. */
-const DETECTORS: ReadonlyMap<string, Detector> = new Map();
 /** A witness that was down is asked again after at most this long. */
 const WITNESS_BACKOFF_MS = 2_000;
 /** Pause between two updates of the log's index: each that finds something new costs the log an entry. */
@@ -260,7 +260,9 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   const registered = streamRegistry(layout.streams, contracts);
   registered.streams();
   const engine = closing(closers, await openRuleEngine());
-  const assessor = new Assessor({ contracts, engine, detectors: added.detectors ?? DETECTORS });
+  // A contract that names a detector which is not here gets unknown for an answer.
+  const detectors = added.detectors ?? (await nodeDetectors(new PictureBook(catalogue), options.detectors));
+  const assessor = new Assessor({ contracts, engine, detectors });
   const reviews = new ReviewDesk({
     catalogue,
     checker: checker!,

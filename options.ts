@@ -89,6 +89,7 @@ function parse(args: string[]) {
       options: {
         port: { type: 'string' },
         host: { type: 'string', multiple: true },
+        detectors: { type: 'string', multiple: true },
         'data-dir': { type: 'string' },
         source: { type: 'string' },
         replay: { type: 'string' },

@@ -9,7 +9,9 @@ import { testDetector } from '../packages/checks/src/detector.contract.ts';
 
 const FILE = new URL('custom-detector.ts', import.meta.url).pathname;
 const [loaded] = await loadDetectors([FILE]);
-const contract = parseContract(readFileSync(new URL('contracts/van.battery.odcs.yaml', import.meta.url), 'utf8'));
+const contract = parseContract(
+  readFileSync(new URL('contracts/van.battery.odcs.yaml', import.meta.url), 'utf8'),
+);
 const { terms } = contract.detectors[0]!;
 const specimenOf = (minute: number, ...volts: string[]): Specimen => ({
   stream: 'van.battery',

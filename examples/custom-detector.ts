@@ -141,7 +141,9 @@ function readRow(row: Row, terms: Terms): { at: number; volts: number } | null {
 /** Run as a program: the contract beside this file asks for the detector, and the rows have one fault. */
 async function main(): Promise<void> {
   const { parseContract } = await import('@assay/checks');
-  const contract = parseContract(readFileSync(new URL('contracts/van.battery.odcs.yaml', import.meta.url), 'utf8'));
+  const contract = parseContract(
+    readFileSync(new URL('contracts/van.battery.odcs.yaml', import.meta.url), 'utf8'),
+  );
   const asked = contract.detectors.find(({ detector }) => detector === batterySag.name)!;
   const terms = batterySag.readTerms(asked.terms, asked.path);
   const rows = ['52.1', '52.0', '51.8', '51.9', '43.2', '51.7', '51.5'].map((voltage, i) => ({

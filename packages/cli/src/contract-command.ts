@@ -4,6 +4,7 @@ import { inferContract, parseContract, streams } from '@assay/checks/rules';
 import { AssayError } from '@assay/core';
 import { readText, tableOptions } from './check.ts';
 import { type Command, usageError } from './command.ts';
+import { readDetectorTerms } from './detector-terms.ts';
 
 const USAGE = 'contract validate <yaml|suite.json> | contract infer <file> [--out <yaml>] [--json]';
 
@@ -28,12 +29,13 @@ export const contractCommand: Command = {
   },
 };
 
-function validate(path: string, values: Record<string, string | boolean | undefined>): 0 | 1 {
+async function validate(path: string, values: Record<string, string | boolean | undefined>): Promise<0 | 1> {
   try {
     const contract = parseContract(
       readText(path),
       typeof values.object === 'string' ? { object: values.object } : {},
     );
+    const own = await readDetectorTerms(contract);
     const remembering = contract.rules.filter(({ expectation }) => streams(expectation) !== 'yes').length;
     const summary = {
       valid: true,
@@ -42,11 +44,12 @@ function validate(path: string, values: Record<string, string | boolean | undefi
       columns: contract.columns.length,
       rules: contract.rules.length,
       detectors: contract.detectors.length,
+      detectorsOfYourOwn: own,
     };
     if (values.json) console.log(JSON.stringify(summary));
     else
       console.log(
-        `✓ ${contract.name} ${contract.version}: ${summary.columns} columns, ${summary.rules} rules (${remembering} of them need to remember values on a stream), ${summary.detectors} detectors`,
+        `✓ ${contract.name} ${contract.version}: ${summary.columns} columns, ${summary.rules} rules (${remembering} of them need to remember values on a stream), ${summary.detectors} detectors${own.length > 0 ? `; ${own.join(', ')} must be given to the node: --detectors <file>` : ''}`,
       );
     return 0;
   } catch (error) {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseContract } from '@assay/checks/rules';
 import { AssayError, bytesToHex, ed25519Signer } from '@assay/core';
 import { existingDataDir, readStreams, registerStream } from '@assay/pipeline';
 import { type Command, usageError } from './command.ts';
+import { readDetectorTerms } from './detector-terms.ts';
 
 const USAGE =
   'stream list | add --provider <did> --contract <file.odcs.yaml> | key <file>  [--data-dir <folder>] [--json]';
@@ -40,11 +42,13 @@ export const streamCommand: Command = {
     const { provider, contract } = values;
     if (what !== 'add' || file !== undefined || typeof provider !== 'string' || typeof contract !== 'string')
       throw usageError('expected what to do', `assay ${USAGE}`);
-    const added = registerStream(layout.streams, { provider, contract: readContract(contract) });
+    const text = readContract(contract);
+    const own = await readDetectorTerms(parseContract(text));
+    const added = registerStream(layout.streams, { provider, contract: text });
     console.log(
       values.json
         ? JSON.stringify(added)
-        : `${added.stream} may be signed by ${added.provider}; a running node takes it from now on`,
+        : `${added.stream} may be signed by ${added.provider}; a running node takes it from now on${own.length > 0 ? `, and needs ${own.join(', ')} as --detectors` : ''}`,
     );
     return 0;
   },

@@ -9,6 +9,7 @@ import {
   type FileRow,
   MAX_FILES_BYTES,
   makeStatement,
+  normaliseDecimal,
   type ObservationStatement,
   type Row,
   type RowSchema,
@@ -163,7 +164,7 @@ function readingsIn(bytes: Uint8Array, file: string): Row[] {
       .toString('utf8')
       .split('\n')
       .filter((line) => line.trim() !== '');
-    const rows = lines.map((line) => JSON.parse(line) as Row);
+    const rows = lines.map((line) => canonical(JSON.parse(line)));
     if (rows.length > 0 && rows.every((row) => typeof (row as { time?: unknown }).time === 'string'))
       return rows;
   } catch {
@@ -172,6 +173,19 @@ function readingsIn(bytes: Uint8Array, file: string): Row[] {
   throw new AssayError('ROW_MALFORMED', `${file}: expected one JSON object a line, each with its time`, {
     next: 'for example {"temperature":"21.5","time":"2023-03-11T07:00:00Z"}',
   });
+}
+
+/** Numbers as the log writes them: `21.50` and 21.5 are "21.5". What is no number stays for the door to judge. */
+function canonical(row: object): Row {
+  const entries = Object.entries(row).map(([name, value]) => {
+    if (name === 'time' || (typeof value !== 'string' && typeof value !== 'number')) return [name, value];
+    try {
+      return [name, normaliseDecimal(String(value))];
+    } catch {
+      return [name, value];
+    }
+  });
+  return Object.fromEntries(entries) as Row;
 }
 
 /** Now, or just after what the stream has already: two files within a second are two periods. */

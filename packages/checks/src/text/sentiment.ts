@@ -1,3 +1,4 @@
+/// <reference path="./vader-sentiment.d.ts" />
 import { type Decimal, normaliseDecimal } from '@assay/core';
 import vader from 'vader-sentiment';
 import { FINANCE_LEXICON } from './finance-lexicon.ts';
