@@ -66,6 +66,7 @@ export interface ItemDetail {
 const CLOSED_SHOWN = 50;
 const MAX_ROWS = 240;
 const AROUND = 30;
+const DAY_MS = 86_400_000;
 const OTHERS_SHOWN = 12;
 
 /** The queue as a reviewer sees it, or anybody (null). */
@@ -145,6 +146,7 @@ function detail(catalogue: Catalogue, item: ReviewItem, untilMs: number | null):
     throw new RangeError(`expected data, got ${statement.predicateType}`);
   const { schema } = statement.predicate.rows;
   const appeals = current(item).appeals;
+  const around = neighbours(catalogue, entry);
   return {
     item: item.id,
     state: item.state,
@@ -157,8 +159,8 @@ function detail(catalogue: Catalogue, item: ReviewItem, untilMs: number | null):
     signer: entry.signer,
     verdict: { ...openVerdict(catalogue, summary)!, rows: { flagged, rejected } },
     rows: shownRows(rows, { flagged, rejected }),
-    ...neighbours(catalogue, entry),
-    others: schema === 'candle/v1' ? otherSources(catalogue, entry) : [],
+    ...around,
+    others: schema === 'candle/v1' ? otherSources(catalogue, entry, around) : [],
     files: schema === 'file/v1' ? filesOf(rows as FileRow[]) : [],
     appeals: record.appeals.filter(({ id }) => appeals.includes(id)),
     sign: { stream, observation, verdict: item.verdict, item: item.id, round },
@@ -188,34 +190,44 @@ function shownRows(
     .slice(0, MAX_ROWS);
 }
 
+/** Rows of the same stream on either side; of small observations several. */
 function neighbours(catalogue: Catalogue, entry: CatalogueEntry): Pick<ItemDetail, 'before' | 'after'> {
-  const day = 86_400_000;
   const at = (text: string, ms: number) => instantOf(Math.max(Date.parse(text) + ms, 0));
-  const earlier = catalogue.overlapping(entry.stream, at(entry.from, -day), entry.from).at(-1);
-  const later = catalogue.overlapping(entry.stream, entry.to, at(entry.to, day))[0];
+  const rowsIn = (entries: readonly CatalogueEntry[]) =>
+    entries.flatMap((other) => rowsOf(catalogue, other)).map(split);
+  const earlier = catalogue.overlapping(entry.stream, at(entry.from, -DAY_MS), entry.from);
+  const later = catalogue.overlapping(entry.stream, entry.to, at(entry.to, DAY_MS));
   return {
-    before: earlier ? rowsOf(catalogue, earlier).slice(-AROUND).map(split) : [],
-    after: later ? rowsOf(catalogue, later).slice(0, AROUND).map(split) : [],
+    before: rowsIn(earlier.slice(-AROUND)).slice(-AROUND),
+    after: rowsIn(later.slice(0, AROUND)).slice(0, AROUND),
   };
 }
 
-/** Streams of the same base asset, over the same period. */
-function otherSources(catalogue: Catalogue, entry: CatalogueEntry): ItemDetail['others'] {
+/** Streams of the same base asset, over the time that is shown of this one. */
+function otherSources(
+  catalogue: Catalogue,
+  entry: CatalogueEntry,
+  { before, after }: Pick<ItemDetail, 'before' | 'after'>,
+): ItemDetail['others'] {
   const own = parseStreamName(entry.stream);
   if (!own) return [];
+  const from = before[0]?.time ?? entry.from;
+  const last = after.at(-1)?.time;
+  const within = (time: string) => time >= from && (last === undefined ? time < entry.to : time <= last);
   return catalogue
     .streams()
     .filter(({ name }) => name !== entry.stream && parseStreamName(name)?.base === own.base)
     .slice(0, OTHERS_SHOWN)
     .map(({ name }) => {
-      const entries = catalogue.overlapping(name, entry.from, entry.to);
+      const until = last === undefined || last < entry.to ? entry.to : last;
+      const entries = catalogue.overlapping(name, from, until);
       const rows = entries
         .flatMap((other) => rowsOf(catalogue, other))
         .map(split)
-        .filter(({ time }) => time >= entry.from && time < entry.to)
+        .filter(({ time }) => within(time))
         .slice(0, MAX_ROWS);
-      const first = entries[0];
-      return { stream: name, level: (first && catalogue.verdictOn(first.id)?.level) ?? null, rows };
+      const beside = entries.find((other) => other.from <= entry.from && entry.from < other.to);
+      return { stream: name, level: (beside && catalogue.verdictOn(beside.id)?.level) ?? null, rows };
     });
 }
 
