@@ -4,10 +4,10 @@
  *
  *   node packages/checks/bench/agreement.ts
  */
+
 import { pathToFileURL } from 'node:url';
 import { serialize } from 'node:v8';
 import {
-  generator,
   median,
   type Planted,
   plant,
@@ -17,6 +17,7 @@ import {
 import { discoverTruth, type Truths } from '../src/agreement/truth-discovery.ts';
 import { weightedMedian } from '../src/agreement/weighted-median.ts';
 import { dawidSkene, type Review } from '../src/credibility/dawid-skene.ts';
+import { dice } from '../src/dice.fixture.ts';
 import type { BenchSection } from './section.ts';
 
 const SOURCES = 20;
@@ -159,7 +160,7 @@ function categoryTable(): string[] {
   for (const level of [0, 0.1, 0.2, 0.3, 0.45, 0.55, 0.7, 0.8]) {
     let [wrong, alerted, needless, plural, contested] = [0, 0, 0, 0, 0];
     for (const seed of SEEDS) {
-      const random = generator(seed);
+      const random = dice(seed);
       const accuracy = Array.from({ length: SOURCES }, () => 0.75 + 0.24 * random());
       const truths: { right: string; lie: boolean }[] = [];
       const claims = Array.from({ length: FACTS }, (_, f) => {
@@ -228,7 +229,7 @@ function speed(): string[] {
 }
 
 function reviewers(): string {
-  const random = generator(5);
+  const random = dice(5);
   const items = 20_000;
   const accuracies = [0.95, 0.9, 0.8, 0.7, 0.6];
   const reviews: Review[] = [];

@@ -2,6 +2,7 @@
  * Behaviour: F1 of the fraud classifier beside published figures, detection and false alarms of planted patterns,
  * rows a second and memory. Run alone with `node packages/checks/bench/behaviour.ts`.
  */
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +23,6 @@ import {
 } from '../src/behaviour/index.ts';
 import {
   circleTransfers,
-  dice,
   fanTransfers,
   honestCandles,
   honestOrders,
@@ -38,6 +38,7 @@ import {
   withPump,
 } from '../src/behaviour/order-flow.fixture.ts';
 import type { Detector, DetectorFinding } from '../src/detector.ts';
+import { dice } from '../src/dice.fixture.ts';
 import type { BenchSection } from './section.ts';
 
 export async function behaviourBench(): Promise<BenchSection> {

@@ -4,6 +4,7 @@
  *
  *   node packages/checks/bench/custody.ts
  */
+
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename } from 'node:path';
@@ -13,7 +14,6 @@ import { digestHex, type Row } from '@assay/core';
 import { custody } from '../src/custody/custody.ts';
 import { geodesicMetres } from '../src/custody/geodesic.ts';
 import {
-  dice,
   HANDOVER_TERMS,
   type Handover,
   honestChain,
@@ -24,6 +24,7 @@ import {
 } from '../src/custody/journeys.fixture.ts';
 import { meanKineticTemperature } from '../src/custody/mean-kinetic-temperature.ts';
 import type { DetectorFinding } from '../src/detector.ts';
+import { dice } from '../src/dice.fixture.ts';
 import type { EdgeTask } from '../src/plugin/edge-browser.fixture.ts';
 import { BROWSER, openEdgePage } from '../src/plugin/edge-page.fixture.ts';
 import { nodeOnnxRuntime } from '../src/plugin/node/onnx-runtime-files.ts';

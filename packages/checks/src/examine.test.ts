@@ -2,7 +2,7 @@
  * Detectors examined: findings get the contract's severity and name by digest what was read and shown; a detector that
  * misbehaves in any way is unknown and changes nothing; memory is the same whether it went to the disk or not.
  */
-import { canonicalBytes, digestHex } from '@assay/core';
+import { canonicalBytes, digestHex, type Finding } from '@assay/core';
 import { expect, test } from 'vitest';
 import type { Detector, DetectorFinding, Exhibit, Specimen } from './detector.ts';
 import { checkTerms, type DetectorMemory, examine, MAX_FINDINGS } from './examine.ts';
@@ -151,6 +151,23 @@ test('one that misbehaves does not touch the others; long reasons are cut so tha
   expect(findings).toHaveLength(31);
   expect(findings[0]).toMatchObject({ check: 'spike_jump', status: 'pass' });
   expect(Buffer.byteLength(JSON.stringify(findings))).toBeLessThan(25_000);
+});
+
+test('a failure of every second row stays a failure: its ranges are joined, and it says so', async () => {
+  const scattered = Array.from({ length: 8_000 }, (_, i): [number, number] => {
+    const row = 2 * i + (i < 4_000 ? 0 : 500);
+    return [row, row];
+  });
+  const failing: DetectorFinding = { ...fine, status: 'fail', rows: scattered };
+  const { findings } = await examined(saying([failing]), [specimen(...Array(17_000).fill('1'))], new Map());
+  const [{ status, reason, rows = [] }] = findings as [Finding];
+  expect([status, reason]).toEqual(['fail', expect.stringMatching(/^8000 rows fail, too scattered/)]);
+  expect(rows.length).toBeGreaterThan(1);
+  const covered = (row: number) => rows.some(([from, to]) => row >= from && row <= to);
+  expect(scattered.every(([row]) => covered(row))).toBe(true);
+  // The widest gap is kept.
+  expect(covered(8_200)).toBe(false);
+  expect(Buffer.byteLength(JSON.stringify(findings))).toBeLessThan(20_000);
 });
 
 test('several files of one observation: the worst answer, and the rows that gave it', async () => {

@@ -18,7 +18,7 @@ import {
   type Specimen,
 } from './detector.ts';
 import type { DataContract, DetectorRule } from './rules/contract.ts';
-import { toRanges } from './rules/row-ranges.ts';
+import { countRows, toRanges } from './rules/row-ranges.ts';
 
 /** What a detector remembers of a stream, as it is kept: of another version or other terms it is worth nothing. */
 export interface DetectorMemory {
@@ -227,7 +227,10 @@ function byCheck(found: readonly Finding[]): Finding[] {
   });
 }
 
-/** Shortens reasons, the passing ones first, until the findings fit into their part of a log entry. */
+/**
+ * Shortens reasons, the passing ones first, and then joins ranges of rows, until the findings fit into their part of a
+ * log entry. Whoever makes every second row fail must not turn a failure into an unknown.
+ */
 function withinBytes(findings: Finding[], most: number): Finding[] {
   const size = (list: readonly Finding[]) => canonicalBytes(list).length;
   const shortened = (list: readonly Finding[], to: number, only?: Finding['status']) =>
@@ -239,8 +242,27 @@ function withinBytes(findings: Finding[], most: number): Finding[] {
   let fitting = findings;
   if (size(fitting) > most) fitting = shortened(fitting, 160, 'pass');
   for (const to of [600, 200, 80]) if (size(fitting) > most) fitting = shortened(fitting, to);
-  if (size(fitting) > most) throw new Unjudged(`findings beyond ${most} bytes`);
-  return fitting;
+  if (size(fitting) <= most) return fitting;
+  for (const ranges of [128, 16, 1]) {
+    const joined = fitting.map((finding) => withFewerRanges(finding, ranges));
+    if (size(joined) <= most) return joined;
+  }
+  throw new Unjudged(`findings beyond ${most} bytes`);
+}
+
+/** At most so many ranges, joined over the smallest gaps; the reason says that sound rows lie within. */
+function withFewerRanges(finding: Finding, most: number): Finding {
+  const { rows = [], reason } = finding;
+  if (rows.length <= most) return finding;
+  const widest = rows
+    .slice(1)
+    .map(([from], i) => ({ at: i + 1, gap: from - rows[i]![1] }))
+    .sort((a, b) => b.gap - a.gap || a.at - b.at)
+    .slice(0, most - 1);
+  const cuts = [0, ...widest.map(({ at }) => at).sort((a, b) => a - b), rows.length];
+  const joined = cuts.slice(1).map((to, i): [number, number] => [rows[cuts[i]!]![0], rows[to - 1]![1]]);
+  const said = `${countRows(rows)} rows fail, too scattered to be named without sound ones between them. ${reason}`;
+  return { ...finding, rows: joined, reason: said.slice(0, MAX_REASON).toWellFormed() };
 }
 
 function unjudged(rule: DetectorRule, specimens: readonly Specimen[], error: unknown): Finding {

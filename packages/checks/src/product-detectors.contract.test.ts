@@ -6,7 +6,8 @@
 import type { Row } from '@assay/core';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { BASE_FEATURES, loadFraudModel } from './behaviour/index.ts';
+import { address, ordinary } from './behaviour/addresses.fixture.ts';
+import { loadFraudModel } from './behaviour/index.ts';
 import {
   at,
   fanTransfers,
@@ -78,31 +79,6 @@ const candles = honestCandles({ seed: 1, count: 700 });
 const orders = honestOrders({ seed: 301, steps: 500, makers: 3, people: 40 });
 const moves = honestTransfers({ seed: 1, count: 300, people: 60 });
 
-const address = (totals: Record<string, string>) => ({
-  address: '0xaa',
-  ...Object.fromEntries(BASE_FEATURES.map(({ key }) => [key, '0'])),
-  ...totals,
-});
-const ordinary = address({
-  minutesBetweenSent: '2000',
-  minutesBetweenReceived: '3000',
-  activeMinutes: '200000',
-  sent: '40',
-  received: '30',
-  uniqueSenders: '12',
-  uniqueReceivers: '15',
-  minReceived: '0.01',
-  maxReceived: '5',
-  meanReceived: '1',
-  minSent: '0.01',
-  maxSent: '3',
-  meanSent: '0.7',
-  transactions: '70',
-  etherSent: '28',
-  etherReceived: '30',
-  balance: '2',
-});
-
 /** Collects from nine addresses within a day and passes all of it on at once. */
 const collector = address({
   minutesBetweenReceived: '100',
@@ -150,6 +126,17 @@ const contract = (format: 'pdf' | 'html' | 'text', planted: string | null, seed 
   );
   return fileOf(made.bytes, made.mediaType, made.metadata);
 };
+
+/** A provider that declares as much as it can. */
+const manyDeclared = fileOf(
+  Buffer.from('This Agreement is made between Acme Data Ltd and Oakline plc.'),
+  'text/plain',
+  {
+    parties: Array.from({ length: 100 }, (_, i) => `Party ${i} Ltd`),
+    addresses: Array.from({ length: 100 }, (_, i) => `0x${String(i).padStart(40, '0')}`),
+    tickers: Array.from({ length: 100 }, (_, i) => `T${i}`),
+  },
+);
 
 /** What each is tried with, and the check that must find the planted fault. */
 const tried: Record<string, DetectorCases & { finds: string }> = {
@@ -305,7 +292,7 @@ const tried: Record<string, DetectorCases & { finds: string }> = {
       { terms: { maxPages: 0 }, path: 'terms.maxPages' },
       { terms: { pages: 1 }, path: 'terms.pages' },
     ],
-    specimens: [contract('pdf', null), contract('html', null), contract('text', 'text_term')],
+    specimens: [contract('pdf', null), contract('html', null), manyDeclared, contract('text', 'text_term')],
     broken: [
       fileOf(Buffer.from('%PDF-1.7\n'), 'application/pdf'),
       fileOf(Buffer.from('GIF89a'), 'image/gif'),

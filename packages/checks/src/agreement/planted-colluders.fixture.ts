@@ -1,4 +1,5 @@
 /** Markets of sources in which it is known who lies, for tests and for the bench. */
+import { dice, normal } from '../dice.fixture.ts';
 import type { Claim } from './claim-table.ts';
 
 /** How a coalition lies; on the facts on which it does not, its members measure like anybody else. */
@@ -37,7 +38,7 @@ export function plant(terms: {
   deviations?: [number, number];
 }): Planted {
   const { sources, facts, colluding, strategy, seed, lying = 0.5, deviations = [0.15, 0.5] } = terms;
-  const random = generator(seed);
+  const random = dice(seed);
   const tolerance = 3;
   const names = Array.from({ length: sources }, (_, s) => `source-${String(s).padStart(2, '0')}`);
   const order = [...names.keys()];
@@ -75,22 +76,6 @@ export function plant(terms: {
 
 export function decimal(value: number): string {
   return value.toFixed(6).replace(/\.?0+$/, '');
-}
-
-/** Mulberry32: small, seeded, the same everywhere. */
-export function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-export function normal(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 export function median(values: readonly number[]): number {

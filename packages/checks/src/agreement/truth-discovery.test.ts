@@ -4,18 +4,12 @@
  * which must raise an alert above one half; then what holds for any claims (order, names, unit, cap, exact numbers);
  * then broken input.
  */
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { dice, normal } from '../dice.fixture.ts';
 import { type Claim, MAX_SOURCES } from './claim-table.ts';
-import {
-  decimal,
-  generator,
-  median,
-  normal,
-  plant,
-  STRATEGIES,
-  type Strategy,
-} from './planted-colluders.fixture.ts';
+import { decimal, median, plant, STRATEGIES, type Strategy } from './planted-colluders.fixture.ts';
 import { capped, measureSources, sourceWeights } from './source-weights.ts';
 import { discoverTruth, type Truths } from './truth-discovery.ts';
 import { weightedMedian } from './weighted-median.ts';
@@ -230,7 +224,7 @@ const NOISES: Record<string, (random: () => number, fact: number) => number> = {
 
 test.each(Object.keys(NOISES))('honest sources are no copies for %s', (name) => {
   for (const sources of [5, 12]) {
-    const random = generator(sources);
+    const random = dice(sources);
     const quality = Array.from({ length: sources }, () => 0.3 + 0.7 * random());
     const claims: Claim[] = [];
     for (let f = 0; f < 150; f++) {

@@ -2,10 +2,11 @@
  * Benford's law: sequences that follow it by theorem, numbers that do not, what it says nothing of, how often exact
  * samples raise a false alarm, and bad input.
  */
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { dice } from '../dice.fixture.ts';
 import { type BenfordMemory, type BenfordTerms, benford, conformityOf } from './benford.ts';
-import { dice } from './order-flow.fixture.ts';
 
 const terms = benford.readTerms({}, 'terms');
 const specimen = (rows: object[]) => ({ stream: 's', digest: 'd', observedAt: '2023-03-10T00:00:00Z', rows });

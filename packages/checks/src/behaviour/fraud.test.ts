@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { address, ordinary } from './addresses.fixture.ts';
 import { figuresOf } from './cross-validation.ts';
 import { fraudDetector } from './fraud.ts';
 import { BASE_FEATURES, FEATURE_LABELS, featureVector } from './fraud-features.ts';
@@ -19,31 +20,6 @@ const model = loadFraudModel();
 const fraud = fraudDetector(model);
 const terms = fraud.readTerms({}, 'terms');
 
-/** An address as somebody could have: all totals zero but those that are given. */
-const address = (totals: Record<string, string>) => ({
-  address: '0x00000000000000000000000000000000000000aa',
-  ...Object.fromEntries(BASE_FEATURES.map(({ key }) => [key, '0'])),
-  ...totals,
-});
-const ordinary = address({
-  minutesBetweenSent: '2000',
-  minutesBetweenReceived: '3000',
-  activeMinutes: '200000',
-  sent: '40',
-  received: '30',
-  uniqueSenders: '12',
-  uniqueReceivers: '15',
-  minReceived: '0.01',
-  maxReceived: '5',
-  meanReceived: '1',
-  minSent: '0.01',
-  maxSent: '3',
-  meanSent: '0.7',
-  transactions: '70',
-  etherSent: '28',
-  etherReceived: '30',
-  balance: '2',
-});
 const examine = async (rows: object[], own = terms) =>
   (await fraud.examine({ stream: 's', digest: 'd', observedAt: '', rows }, own, null)).findings;
 const totalsOf = (row: Record<string, string>) =>

@@ -1,23 +1,4 @@
-/**
- * Markets made up for tests and the bench: honest order flow and planted manipulation. Independent of the detectors:
- * its own random numbers, its own ideas of how people trade.
- */
-
-/** Mulberry32. */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-export function normal(roll: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - roll())) * Math.cos(2 * Math.PI * roll());
-}
+import { dice, normal } from '../dice.fixture.ts';
 
 export const START = Date.UTC(2023, 2, 10);
 export const at = (ms: number) => new Date(START + Math.round(ms)).toISOString();

@@ -2,12 +2,13 @@
  * Transfers: planted fans, circles, peel chains and mules are found among honest people and services, whose own
  * transfers raise few alarms (the rate is stated); features by hand; Space-Saving against exact counts; bad input.
  */
+
 import { expect, test } from 'vitest';
 import type { DetectorFinding } from '../detector.ts';
+import { dice } from '../dice.fixture.ts';
 import { countHit, newHeavyHitters } from './heavy-hitters.ts';
 import {
   circleTransfers,
-  dice,
   type FlowTransfer,
   fanTransfers,
   honestTransfers,

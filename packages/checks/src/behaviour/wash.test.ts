@@ -2,17 +2,11 @@
  * Wash trades: planted ones are found in the flow of honest accounts, honest flow raises few alarms (the rate is
  * stated), the statistics are what they claim, sizes without accounts are judged, and bad input is answered.
  */
+
 import { expect, test } from 'vitest';
 import type { DetectorFinding } from '../detector.ts';
-import {
-  dice,
-  type FlowTrade,
-  honestTrades,
-  humanSize,
-  merge,
-  plain,
-  ringTrades,
-} from './order-flow.fixture.ts';
+import { dice } from '../dice.fixture.ts';
+import { type FlowTrade, honestTrades, humanSize, merge, plain, ringTrades } from './order-flow.fixture.ts';
 import { findTradeCycles, stronglyConnected } from './trade-cycles.ts';
 import { type WashTerms, wash } from './wash.ts';
 

@@ -2,9 +2,11 @@
  * Dawid and Skene: the 45 anaesthesia patients of their paper (table 1) with the error rates, class shares and doubtful
  * patients that it publishes (tables 2 to 4); then what holds for any reviews; then few items, gold and broken input.
  */
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { generator } from '../agreement/planted-colluders.fixture.ts';
+import { dice } from '../dice.fixture.ts';
+
 import { dawidSkene, type Review } from './dawid-skene.ts';
 
 /** By patient: three labels by observer 1, one each by observers 2 to 5. */
@@ -136,7 +138,7 @@ test('neither the order of the reviews nor the names matter', () => {
 
 /** Reviewers of known accuracy; the fourth only guesses. */
 function simulate(seed: number, items: number, accuracies: number[]) {
-  const random = generator(seed);
+  const random = dice(seed);
   const reviews: Review[] = [];
   const truth: Record<string, string> = {};
   const right = accuracies.map(() => 0);

@@ -60,7 +60,7 @@ const MAX_AHEAD_MS = 300_000;
  * Readings of sensors and the custody of things: temperature and mean kinetic temperature against limits and budgets,
  * impossible changes, stuck sensors, wrong clocks, positions against a planned route, and hand-overs.
  *
- * One pass over the rows for each check that the terms ask for; memory is bounded by 1,024 names a check. Rows are
+ * One pass over the rows for each check that the terms ask for; memory is bounded by 512 names a check, and 4,096 items handed over. Rows are
  * judged by what came before them alone, so that it does not matter how a stream is cut into observations.
  *
  * @example

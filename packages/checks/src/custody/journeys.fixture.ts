@@ -1,3 +1,4 @@
+import { dice } from '../dice.fixture.ts';
 import { geodesicDestination, geodesicMetres, initialBearing, type Position } from './geodesic.ts';
 
 /**
@@ -13,18 +14,6 @@ export interface Reading {
   humidity: string | null;
   latitude: string;
   longitude: string;
-}
-
-/** Uniform numbers in [0, 1) from a seed (Mulberry32, public domain). */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 function bell(random: () => number): number {

@@ -10,8 +10,11 @@ export interface StateBounds {
   idleMs: number;
 }
 
-/** Devices and shipments: a month of silence ends a journey. */
-export const JOURNEYS: StateBounds = { maxKeys: 1_024, idleMs: 30 * 86_400_000 };
+/**
+ * Devices and shipments: a month of silence ends a journey. With every check asked for, one is stored in at most 6 KB
+ * (half of it what the clock's drift is fitted to), and all of them within the 4 MiB of a detector.
+ */
+export const JOURNEYS: StateBounds = { maxKeys: 512, idleMs: 30 * 86_400_000 };
 
 /** The state of one name, made by `fresh` when it is new; null when there is no room. */
 export function stateOf<State>(

@@ -74,14 +74,14 @@ function stateFinding(credentials: Credentials): DetectorFinding {
       return {
         check,
         status: 'unknown',
-        reason: `Credentials were not read: ${problems.join('; ')}.`.slice(0, 2000),
+        reason: `Credentials were not read: ${problems.join('; ')}.`.slice(0, 2000).toWellFormed(),
       };
     case 'invalid':
       return {
         check,
         status: 'fail',
         score: '0',
-        reason: `The credentials fail: ${problems.join('; ')}.`.slice(0, 2000),
+        reason: `The credentials fail: ${problems.join('; ')}.`.slice(0, 2000).toWellFormed(),
         exhibits,
       };
     case 'signer unknown':
@@ -114,7 +114,7 @@ function madeByModelFinding({ state, madeByModel, captured, signer }: Credential
       check,
       status: 'fail',
       score: state === 'trusted' ? '0' : '0.05',
-      reason: reason.slice(0, 2000),
+      reason: reason.slice(0, 2000).toWellFormed(),
     };
   }
   if (captured && state === 'trusted') {

@@ -237,7 +237,13 @@ async function doubleCompression(
     );
   }
   const reason = `${seen.map(({ text }) => text).join(' ')} ${last} Saving a picture twice does this too: it shows that the file is not the first, not that it is forged.`;
-  return { check, status: 'fail', score: decimal(1 - likelihood), reason: reason.slice(0, 2000), exhibits };
+  return {
+    check,
+    status: 'fail',
+    score: decimal(1 - likelihood),
+    reason: reason.slice(0, 2000).toWellFormed(),
+    exhibits,
+  };
 }
 
 function alignedText(found: DoubleCompression | undefined): string {

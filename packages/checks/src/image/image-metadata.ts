@@ -76,7 +76,7 @@ export async function checkMetadata(
       check,
       status: 'fail',
       score,
-      reason: `The file contradicts: ${list.join('; ')}.${editor}`.slice(0, 2000),
+      reason: `The file contradicts: ${list.join('; ')}.${editor}`.slice(0, 2000).toWellFormed(),
       exhibits,
     };
   }

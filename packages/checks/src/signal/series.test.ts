@@ -2,11 +2,13 @@
  * One series: what the score means (calibration on stationary series of which everything is known), what is found
  * when it is planted, what is not taken for an anomaly, and the promises: no look-ahead, no growth, no units.
  */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { dice } from '../dice.fixture.ts';
 import { ALARM_DISTANCE, falseAlarmChance } from './calibration.ts';
 import { newSeries, observe, type SeriesOptions, speaks } from './series.ts';
-import { autoregression, daily, exponential, normal, uniform, whiteNoise } from './simulated.fixture.ts';
+import { autoregression, daily, exponential, normal, whiteNoise } from './simulated.fixture.ts';
 
 const FIVE_MINUTES = 300_000;
 function run(values: readonly number[], options: SeriesOptions = { period: null }, timed = true) {
@@ -153,7 +155,7 @@ test('property: units do not matter: scaled by a power of two and moved, the ans
 test('memory does not grow: after 40,000 points of any kind it is as large as after 10,000', () => {
   const memory = newSeries({ period: null });
   const next = normal(21);
-  const choose = uniform(22);
+  const choose = dice(22);
   const size = () => JSON.stringify(memory, (_, value) => (typeof value === 'number' ? 1 : value)).length;
   let early = 0;
   for (let at = 0; at < 40_000; at++) {

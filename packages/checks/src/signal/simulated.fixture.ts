@@ -1,20 +1,10 @@
 /** Simulated series of which everything is known. */
+import { dice, normal as normalOf } from '../dice.fixture.ts';
 
-/** Uniform numbers in [0, 1): mulberry32, by its seed. */
-export function uniform(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-/** Standard normal numbers (Box and Muller). */
+/** Standard normal numbers. */
 export function normal(seed: number): () => number {
-  const next = uniform(seed);
-  return () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  const next = dice(seed);
+  return () => normalOf(next);
 }
 
 export function whiteNoise(length: number, seed: number): number[] {
@@ -34,7 +24,7 @@ export function autoregression(length: number, memory: number, seed: number): nu
 
 /** Heights above a Poisson-like floor: exponential, as waiting times are. */
 export function exponential(length: number, seed: number): number[] {
-  const next = uniform(seed);
+  const next = dice(seed);
   return Array.from({ length }, () => -Math.log(1 - next()));
 }
 

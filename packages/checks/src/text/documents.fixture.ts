@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dice } from '../dice.fixture.ts';
 import { type PdfPage, pagesOf, writePdf } from './pdf-writer.fixture.ts';
 
 /**
@@ -72,7 +73,7 @@ export function makeDocument(
   format: Format,
   planted: Plant | null,
 ): MadeDocument {
-  const random = seeded(seed);
+  const random = dice(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
   const made =
     kind === 'contract'
@@ -86,17 +87,6 @@ export function makeDocument(
     metadata: made.metadata,
     lines: made.lines,
     ...render(made.lines, format, planted, pick),
-  };
-}
-
-/** mulberry32. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
 

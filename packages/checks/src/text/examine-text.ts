@@ -1,4 +1,4 @@
-import { AssayError } from '@assay/core';
+import { AssayError, compareDecimal } from '@assay/core';
 import type { DetectorFinding, Exhibit, Specimen } from '../detector.ts';
 import { checkItself } from './against-itself.ts';
 import { checkMetadata, METADATA_FIELDS } from './against-metadata.ts';
@@ -65,6 +65,7 @@ function metadataAnswers(
   terms: TextTerms,
 ): Answer[] {
   const answers = checkMetadata(document, entities, metadata, terms);
+  if (answers.length > MAX_METADATA_ANSWERS) return oneAField(answers);
   return answers.length > 0
     ? answers
     : [
@@ -73,6 +74,21 @@ function metadataAnswers(
           `The provider declares none of ${METADATA_FIELDS.join(', ')}: there is nothing to compare.`,
         ),
       ];
+}
+
+/** With the 16 other answers these are the findings that an examination may have. */
+const MAX_METADATA_ANSWERS = 16;
+
+/** Whoever declares a hundred parties gets one answer for all of them: the worst, with how many share it. */
+function oneAField(answers: readonly Answer[]): Answer[] {
+  return [...Map.groupBy(answers, ({ check, field }) => `${check}/${field}`).values()].map((same) => {
+    const worst = (['fail', 'unknown', 'pass'] as const)
+      .map((status) => same.filter((answer) => answer.status === status))
+      .find((those) => those.length > 0)!;
+    const [first] = worst.sort((a, b) => compareDecimal(a.score ?? '0', b.score ?? '0'));
+    const reason = `${worst.length} of ${same.length} declared: ${first!.reason}`;
+    return { ...first!, reason, quotes: worst.flatMap(({ quotes }) => quotes).slice(0, 8) };
+  });
 }
 
 function checkHidden(document: TextDocument): Answer {
