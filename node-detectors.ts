@@ -1,10 +1,12 @@
 /** What a node's contracts may ask for beyond rules and agreement: the product's detectors, and the operator's own. */
-import type { Detector } from '@assay/checks';
-import { loadFraudModel } from '@assay/checks/behaviour';
-import { openManifestReader } from '@assay/checks/c2pa-binding';
-import { DetectorRegistry } from '@assay/checks/plugin';
+import {
+  type Detector,
+  DetectorRegistry,
+  loadFraudModel,
+  openManifestReader,
+  productDetectors,
+} from '@assay/checks';
 import { loadDetectors } from '@assay/checks/plugin/node';
-import { productDetectors } from '@assay/checks/product-detectors';
 import type { PictureBook } from '@assay/pipeline';
 
 /**

@@ -1,7 +1,4 @@
-import { loadFraudModel } from '@assay/checks/behaviour';
-import { openManifestReader } from '@assay/checks/c2pa-binding';
-import { productDetectors } from '@assay/checks/product-detectors';
-import type { DataContract } from '@assay/checks/rules';
+import { type DataContract, loadFraudModel, openManifestReader, productDetectors } from '@assay/checks';
 
 /**
  * Reads what a contract asks of detectors, as the first observation would: a contract that would leave every
