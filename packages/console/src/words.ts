@@ -63,36 +63,47 @@ export function short(id: string): string {
 
 const VENUES: Record<string, string> = { binance: 'Binance', coinbase: 'Coinbase', kraken: 'Kraken' };
 
+/** A market stream's name taken apart: `kraken.BTC-USD.1m`; null for every other stream. */
+function marketOf(stream: string): { venue: string; pair: string; interval: string } | null {
+  const [, venue, pair, interval] =
+    /^([a-z0-9]+)\.([A-Z0-9]+-[A-Z0-9]+)\.(?:[a-z-]+\.)?(1[mh])$/.exec(stream) ?? [];
+  return venue && pair && interval ? { venue, pair: pair.replace('-', '/'), interval } : null;
+}
+
 /** What a stream is, in words. */
 export function describeStream(stream: string): string {
-  const [venue = '', pair = '', ...rest] = stream.split('.');
-  if (venue === 'assay')
-    return `${pair.replace('-', '/')} reference rate, ${rest.at(-1) === '1h' ? 'hourly' : 'by the minute'}`;
-  return `${pair.replace('-', '/')} at ${VENUES[venue] ?? venue}`;
+  const market = marketOf(stream);
+  if (!market) return stream;
+  const { venue, pair, interval } = market;
+  if (venue === 'assay') return `${pair} reference rate, ${interval === '1h' ? 'hourly' : 'by the minute'}`;
+  return `${pair} at ${VENUES[venue] ?? venue}`;
 }
 
 /** What a record is, as the subject of a sentence. */
 export function describeRecord({ kind, stream }: { kind: string; stream: string }): string {
-  const [venue = '', pair = '', ...rest] = stream.split('.');
-  const name = pair.replace('-', '/');
+  const market = marketOf(stream);
+  if (!market) return kind === 'row' ? `this row of ${stream}` : `this observation of ${stream}`;
+  const { venue, pair, interval } = market;
   if (venue === 'assay') {
-    const interval = rest.at(-1) === '1h' ? 'hour' : 'minute';
     return kind === 'row'
-      ? `this ${interval}’s ${name} reference rate`
-      : `this batch of ${name} reference rates`;
+      ? `this ${interval === '1h' ? 'hour' : 'minute'}’s ${pair} reference rate`
+      : `this batch of ${pair} reference rates`;
   }
   const from = VENUES[venue] ?? venue;
-  return kind === 'row' ? `this ${name} minute from ${from}` : `this batch of ${name} minutes from ${from}`;
+  return kind === 'row' ? `this ${pair} minute from ${from}` : `this batch of ${pair} minutes from ${from}`;
 }
 
 /**
- * Why a record was not accepted: the first failed finding that names its row, else the first about the whole
- * batch. Null for what was accepted.
+ * Why a record was not accepted: of the failed findings that decided so, the first that names its row, else the first
+ * about the whole batch. Null for what was accepted.
  */
 export function reasonOf({ id, decision, verdict }: Pick<RecordDetail, 'id' | 'decision' | 'verdict'>) {
   if (decision === 'accept') return null;
   const row = rowOf(id);
-  const failed = (verdict?.findings ?? []).filter(({ status }) => status === 'fail');
+  // What only flags is not why something was rejected.
+  const failed = (verdict?.findings ?? [])
+    .filter(({ status }) => status === 'fail')
+    .sort((a, b) => Number(b.severity === decision) - Number(a.severity === decision));
   const own = row === null ? failed[0] : failed.find(({ rows }) => covers(rows, row));
   return (own ?? failed.find(({ rows }) => rows === undefined))?.reason ?? null;
 }
