@@ -169,7 +169,14 @@ function AlertLine({ alert }: { alert: KeptAlert }) {
           <span className="font-medium">{describeStream(stream)}</span>
           <span className="caption">{check.replaceAll('_', ' ')}</span>
         </p>
-        <p className="[overflow-wrap:anywhere]">{reason}</p>
+        <p className="[overflow-wrap:anywhere]">
+          {reason}{' '}
+          {alert.observation && (
+            <Link to="/records/$id" params={{ id: alert.observation }} className="link text-sm">
+              See what it saw
+            </Link>
+          )}
+        </p>
         <p className="caption figure">
           {times === 1 ? 'once' : `${count(times)} times`}, first {moment(firstAt)}, last {moment(lastAt)} UTC
           {flaps > 0 && `, came back ${count(flaps)} times`}

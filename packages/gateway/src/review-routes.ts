@@ -145,6 +145,7 @@ const alert = z.object({
   severity: z.enum(['warning', 'critical']),
   state: z.enum(ALERT_STATES),
   reason: z.string(),
+  observation: z.string().nullable().describe('whose verdict the newest failure stands in'),
   count: z.number().int(),
   firstAt: z.string(),
   lastAt: z.string(),

@@ -92,11 +92,11 @@ export class AlertBook {
     return { id, ...after };
   }
 
-  #credibility({ stream, quality, checkedAt }: VerdictPredicate): Signal {
+  #credibility({ stream, observation, quality, checkedAt }: VerdictPredicate): Signal {
     const before = this.#sql.one<{ mean: string }>('SELECT mean FROM credibility WHERE stream = ?', stream);
     const { mean, signal } = credibilityDrop(stream, before?.mean ?? null, quality.credibility, checkedAt);
     this.#sql.run('INSERT OR REPLACE INTO credibility (stream, mean) VALUES (?, ?)', stream, mean);
-    return signal;
+    return { ...signal, observation };
   }
 
   #find(id: string): Alert | null {

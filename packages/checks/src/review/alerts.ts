@@ -15,6 +15,8 @@ export interface Alert {
   state: 'open' | 'acknowledged' | 'recovered';
   /** Of the newest failure. */
   reason: string;
+  /** Whose verdict the newest failure stands in; null for what no observation caused, such as silence. */
+  observation: string | null;
   /** Failures since it opened. */
   count: number;
   firstAt: string;
@@ -40,6 +42,8 @@ export interface Signal {
   severity: AlertSeverity;
   reason: string;
   at: string;
+  /** Id of the observation that gave it. */
+  observation?: string;
 }
 
 export const MAX_HISTORY = 50;
@@ -83,16 +87,17 @@ export function recoverySeconds({ flaps }: Pick<Alert, 'flaps'>): number {
   return RECOVER_SECONDS * 2 ** flaps;
 }
 
-function failing(alert: Alert | null, { stream, check, severity, reason, at }: Signal): Alert {
+function failing(alert: Alert | null, signal: Signal): Alert {
+  const { stream, check, severity, reason, at, observation = null } = signal;
   if (alert === null) {
     const fresh: Alert = {
-      ...{ stream, check, severity, state: 'open', reason, count: 1, firstAt: at, lastAt: at },
+      ...{ stream, check, severity, state: 'open', reason, observation, count: 1, firstAt: at, lastAt: at },
       ...{ acknowledged: null, recoveredAt: null, passingSince: null, flaps: 0, history: [] },
     };
     return moved(fresh, 'open', at, reason);
   }
   const worse = alert.severity === 'critical' ? alert.severity : severity;
-  const again = { ...alert, severity: worse, reason, lastAt: at, passingSince: null };
+  const again = { ...alert, severity: worse, reason, observation, lastAt: at, passingSince: null };
   if (alert.state !== 'recovered') return { ...again, count: alert.count + 1 };
   const flapping = secondsBetween(alert.recoveredAt!, at) <= FLAP_SECONDS;
   const reopened = { ...again, severity: flapping ? worse : severity, acknowledged: null, recoveredAt: null };
@@ -115,14 +120,14 @@ function moved(alert: Alert, to: Alert['state'], at: string, reason: string): Al
 
 /** What a verdict says to the alerts: one signal a check, the worst where a check answers for several columns. */
 export function signalsOf(verdict: VerdictPredicate): Signal[] {
-  const { stream, checkedAt: at, findings } = verdict;
+  const { stream, observation, checkedAt: at, findings } = verdict;
   return [...Map.groupBy(findings, ({ check }) => check)].map(([check, same]) => {
     const worst = (['fail', 'unknown', 'pass'] as const).find((status) =>
       same.some((one) => one.status === status),
     )!;
     const those = same.filter(({ status }) => status === worst);
     const severity = those.some((one) => one.severity === 'reject') ? 'critical' : 'warning';
-    return { stream, check, status: worst, severity, reason: those[0]!.reason, at };
+    return { stream, check, status: worst, severity, reason: those[0]!.reason, at, observation };
   });
 }
 
