@@ -15,6 +15,7 @@ export type {
   Specimen,
   SpecimenFile,
 } from './detector.ts';
+export { examineTable, examineWhole, isAboutFiles } from './examine-file.ts';
 export { openManifestReader } from './image/c2pa-binding.ts';
 export { NearDuplicateIndex } from './image/near-duplicates.ts';
 export { DetectorRegistry, type RegisteredDetector } from './plugin/detector-registry.ts';

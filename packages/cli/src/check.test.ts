@@ -94,3 +94,29 @@ test('the machine reads findings and results; an inferred contract is valid and 
     stderr: expect.stringContaining('did you mean rowCount? (line 11,'),
   });
 });
+
+test('what a contract asks of detectors is judged too, or unknown: never passed over', () => {
+  const asks = (detector: string, terms: string) =>
+    contract(
+      `{ id: d, dimension: accuracy, severity: warning, type: custom, engine: assay, implementation: { detector: ${detector}, terms: ${terms} } }`,
+    )
+      .replace('logicalType: integer, primaryKey: true', 'logicalType: timestamp')
+      .replace('name: id', 'name: time');
+  writeFileSync(
+    `${folder}/jump.csv`,
+    'time,price\n2026-01-01T00:00:00Z,5\n2026-01-01T00:01:00Z,5.1\n2026-01-01T00:02:00Z,50\n',
+  );
+  writeFileSync(
+    `${folder}/jump.yaml`,
+    asks('custody', '{ time: time, jump: { column: price, maxPerSecond: 0.05, tolerance: 0.5 } }'),
+  );
+  const jump = assay('check', 'jump.csv', '--contract', 'jump.yaml');
+  expect(jump.status).toBe(1);
+  expect(jump.stdout).toMatch(/✗ custody_jump \(price\): 1 of 2 readings fail.*first in row 3/);
+  const { findings } = JSON.parse(assay('check', 'jump.csv', '--contract', 'jump.yaml', '--json').stdout);
+  expect(findings.at(-1)).toMatchObject({ check: 'custody_jump', status: 'fail', rows: [[2, 2]] });
+  writeFileSync(`${folder}/nobody.yaml`, asks('nobody_has_it', '{}'));
+  const unknown = assay('check', 'jump.csv', '--contract', 'nobody.yaml');
+  expect(unknown.status).toBe(3);
+  expect(unknown.stdout).toContain('no detector named nobody_has_it is installed here');
+});

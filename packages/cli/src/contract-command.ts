@@ -4,7 +4,7 @@ import { inferContract, parseContract, streams } from '@assay/checks/rules';
 import { AssayError } from '@assay/core';
 import { readText, tableOptions } from './check.ts';
 import { type Command, usageError } from './command.ts';
-import { readDetectorTerms } from './detector-terms.ts';
+import { readDetectorTerms } from './detectors.ts';
 
 const USAGE = 'contract validate <yaml|suite.json> | contract infer <file> [--out <yaml>] [--json]';
 

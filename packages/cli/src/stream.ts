@@ -4,7 +4,7 @@ import { parseContract } from '@assay/checks/rules';
 import { AssayError, bytesToHex, ed25519Signer } from '@assay/core';
 import { existingDataDir, readStreams, registerStream } from '@assay/pipeline';
 import { type Command, usageError } from './command.ts';
-import { readDetectorTerms } from './detector-terms.ts';
+import { readDetectorTerms } from './detectors.ts';
 
 const USAGE =
   'stream list | add --provider <did> --contract <file.odcs.yaml> | key <file>  [--data-dir <folder>] [--json]';

@@ -37,6 +37,11 @@ const MEDIA_TYPES: Record<string, string> = {
   '.csv': 'text/csv',
 };
 
+/** By the file's name; a detector looks at the bytes. */
+export function mediaTypeOf(file: string): string {
+  return MEDIA_TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream';
+}
+
 interface Head {
   id: string;
   sequence: number;
@@ -133,10 +138,7 @@ function fileRow(
   values: Record<string, string | boolean | undefined>,
 ): FileRow {
   const { metadata } = values;
-  const mediaType =
-    (values['media-type'] as string | undefined) ??
-    MEDIA_TYPES[extname(file).toLowerCase()] ??
-    'application/octet-stream';
+  const mediaType = (values['media-type'] as string | undefined) ?? mediaTypeOf(file);
   return {
     time,
     name: basename(file),
