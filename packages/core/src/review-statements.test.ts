@@ -1,5 +1,5 @@
 /**
- * Reviews, appeals, outcomes and commitments: what their schemas say and what the reader refuses; a bundle in which
+ * Reviews, appeals, outcomes, commitments and executions: what their schemas say and what the reader refuses; a bundle in which
  * reviewers decided verifies step by step, and no changed character of it does; who a request comes from.
  */
 import { readFileSync } from 'node:fs';
@@ -150,6 +150,17 @@ const outcomeOn = (
     by,
   );
 
+const executionOf = () =>
+  makeStatement(
+    'execution',
+    { name: STREAM, sha256: observation.id },
+    {
+      ...{ stream: STREAM, observation: observation.id, agrees: true, executedAt: TIME },
+      function: { name: 'test', version: '1.0.0', digest: { sha256: 'b'.repeat(64) } },
+      rows: { root: 'c'.repeat(64), count: 3 },
+    },
+  );
+
 /** A bundle of row 1 with everything that was said about it, in one small log. */
 async function bundleWith(reviews: readonly OpenedEnvelope[], outcome: OpenedEnvelope): Promise<Bundle> {
   const statements = [observation, verdict, ...reviews, outcome];
@@ -283,6 +294,23 @@ test('a review verifies by itself for whoever trusts its reviewer', async () => 
   expect(parseTrustPolicy(JSON.stringify(policy))).toEqual(policy);
 });
 
+test('an execution verifies by itself for whoever trusts its executor, and not because the figure’s signer made it', async () => {
+  const [executor] = reviewers;
+  const outcome = async (by: Ed25519Signer, under: Partial<TrustPolicy>) => {
+    const execution = await signStatement(executionOf(), by);
+    const leaves = [leafHash(execution.entry)];
+    const note = formatCheckpoint({ origin: log.name, size: 1, root: merkleRoot(leaves) });
+    const proof = formatTlogProof({ index: 0, path: [], checkpoint: await signNote(note, [log]) });
+    const statement = { envelope: execution.envelope, proof };
+    const alone = { mediaType: BUNDLE_TYPE, id: execution.id, statement, anchors: [] };
+    const trust = parseTrustPolicy({ ...policy, ...under });
+    return (await verifyBundle(parseBundle(alone), trust)).outcome;
+  };
+  expect(await outcome(executor!, { executors: [executor!.did] })).toBe('verified');
+  expect(await outcome(executor!, {})).toBe('failed');
+  expect(await outcome(provider, { executors: [executor!.did] })).toBe('failed');
+});
+
 test('statements satisfy their schemas, and both schema and reader refuse what is not one', async () => {
   const digest = digestHex(utf8('secret'));
   const statements: Record<string, Statement> = {
@@ -315,6 +343,7 @@ test('statements satisfy their schemas, and both schema and reader refuse what i
         period: { from: TIME, to: '2026-03-02T00:00:00Z' },
       },
     ),
+    execution: executionOf(),
   };
   for (const [name, statement] of Object.entries(statements)) {
     const validate = schema(name);
@@ -326,6 +355,9 @@ test('statements satisfy their schemas, and both schema and reader refuse what i
       { reason: '' },
       { round: 3 },
       { ratePpm: -1 },
+      { agrees: 'true' },
+      { rows: { root: 'c'.repeat(64), count: -1 } },
+      { function: { name: 'test', version: '1.0.0', digest: 'b'.repeat(64) } },
     ]) {
       const bad = { ...statement, predicate: { ...statement.predicate, ...change } };
       expect(validate(bad), `${name} ${JSON.stringify(change)}`).toBe(false);

@@ -189,7 +189,7 @@ function checkSignature(
 function isTrusted(
   { predicateType, predicate }: Statement,
   signer: string,
-  { checkers, reviewers = [], providers }: TrustPolicy,
+  { checkers, reviewers = [], executors = [], providers }: TrustPolicy,
 ): boolean {
   switch (predicateType) {
     case PREDICATE.verdict:
@@ -198,6 +198,8 @@ function isTrusted(
       return checkers.includes(signer);
     case PREDICATE.review:
       return reviewers.includes(signer);
+    case PREDICATE.execution:
+      return executors.includes(signer);
     // Anybody may object; that the signature is theirs is all that there is to know.
     case PREDICATE.appeal:
       return true;
