@@ -487,6 +487,18 @@ test('a derived figure that somebody else executes again reaches L4, until one g
   expect(record.executions).toMatchObject([{ executor: made.stdout.trim(), agrees: true }]);
   expect(await json(`/v1/records/${rate!.id}`)).toMatchObject({ level: 'L4', served: 'accepted' });
   expect((await attest()).stderr).toContain('EXECUTION_REFUSED');
+  const offline = async (id: string, under: string) => {
+    await until(async () => (await fetch(`${base}/v1/records/${id}/bundle`)).ok);
+    writeFileSync(file('bundle.json'), JSON.stringify(await json(`/v1/records/${id}/bundle`)));
+    return assay('verify', file('bundle.json'), '--policy', file(under));
+  };
+  writeFileSync(
+    file('l4.json'),
+    JSON.stringify({ ...(await json<object>('/v1/trust-policy')), minLevel: 'L4' }),
+  );
+  const reached = await offline(rate!.id, 'l4.json');
+  expect(reached.code, reached.stdout).toBe(0);
+  expect(reached.stdout).toContain('accept, L4');
 
   const { rows, function: code, at } = record.executions[0]!;
   const { stream } = record;
@@ -507,17 +519,13 @@ test('a derived figure that somebody else executes again reaches L4, until one g
     { check: 'execution', state: 'open', severity: 'critical' },
   ]);
 
-  await until(async () => {
-    const { log } = await json<{ log: { size: number; published: { size: number } | null } }>('/v1/status');
-    return log.published?.size === log.size;
-  });
-  writeFileSync(
-    file('bundle.json'),
-    JSON.stringify(await json(`/v1/records/${attested.said.attested.id}/bundle`)),
-  );
+  // Offline: the execution by itself; the figure is at L4 no more.
   writeFileSync(file('policy.json'), JSON.stringify(await json('/v1/trust-policy')));
-  const verified = await assay('verify', file('bundle.json'), '--policy', file('policy.json'));
-  expect(verified.code, verified.stdout).toBe(0);
+  expect(await offline(attested.said.attested.id, 'policy.json')).toMatchObject({ code: 0 });
+  expect(await offline(rate!.id, 'policy.json')).toMatchObject({ code: 0 });
+  const taken = await offline(rate!.id, 'l4.json');
+  expect(taken.code).toBe(1);
+  expect(taken.stdout).toContain('LEVEL_TOO_LOW');
 }, 90_000);
 
 test('files come in whole, bounded and under their digests; a detector that is not installed is unknown', async () => {

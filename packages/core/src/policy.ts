@@ -34,7 +34,7 @@ export interface TrustPolicy {
   checkers: string[];
   /** Whose reviews count. Level L5 is these people's word: a policy that asks for it must name them. */
   reviewers?: string[];
-  /** Whose executions of a derivation count as genuine. They give no level here: L4 is not in a bundle. */
+  /** Whose executions of a derivation count. Level L4 is these people's word: a policy that asks for it must name them. */
   executors?: string[];
   /** Chains whose anchors count. An anchor in a block of `trustedBlocks` needs no network to verify. */
   chains: { chainId: number; contract: string; trustedBlocks: string[] }[];
