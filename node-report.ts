@@ -30,6 +30,7 @@ export interface NodeIdentity {
   registered: () => readonly { stream: string; provider: string }[];
   /** DIDs. */
   reviewers: () => readonly string[];
+  executors: () => readonly string[];
   /** Where the log is anchored. */
   chains: readonly { chainId: number; contract: string }[];
 }
@@ -67,6 +68,7 @@ export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): Tru
     ],
     checkers: [checker],
     reviewers: [...identity.reviewers()],
+    executors: [...identity.executors()],
     chains: chains.map((chain) => ({
       ...chain,
       trustedBlocks: trusted

@@ -32,11 +32,13 @@ import {
   describeItem,
   describeQueue,
   EvidenceStore,
+  ExecutionDesk,
   enrolReviewer,
   exportBundle,
   PictureBook,
   Pipeline,
   ReviewDesk,
+  readExecutors,
   readGoldFile,
   readReviewers,
   readStreams,
@@ -202,6 +204,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     deriver: deriver!.did,
     registered: () => readStreams(layout.streams),
     reviewers: () => readReviewers(layout.reviewers).map(({ did }) => did),
+    executors: () => readExecutors(layout.executors).map(({ did }) => did),
     chains: keepers.states().map(({ chainId, contract }) => ({ chainId, contract })),
   };
   const writePolicy = () => {
@@ -274,6 +277,12 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     estimate: estimateAccuracy,
   });
   const alerts = new AlertBook(catalogue);
+  const executions = new ExecutionDesk({
+    catalogue,
+    alerts,
+    executors: remembered(layout.executors, () => readExecutors(layout.executors)),
+    nowMs: Date.now,
+  });
   const evidence = new EvidenceStore(catalogue);
   const credibility = new CredibilityBook({ catalogue, nowMs: Date.now });
   const pipeline = new Pipeline({
@@ -286,6 +295,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     deriver: deriver!,
     reviews,
     alerts,
+    executions,
     registered,
   });
   pipeline.subscribe(emit);
@@ -344,6 +354,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       decide: (item, envelope) => pipeline.review(item, envelope),
       appeal: (record, envelope) => pipeline.appeal(record, envelope),
       reviewers: () => reviews.reviewers(),
+      execution: (record, envelope) => pipeline.execution(record, envelope),
     },
     alerts: {
       list: (query) => alerts.list(query),

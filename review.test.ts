@@ -2,6 +2,7 @@
  * The whole way once, on a real node over real HTTP and with the real command line: a detector fails → the verdict flags,
  * with an exhibit → the queue asks two reviewers who see nothing of each other → they disagree → a third decides → the
  * outcome is logged and changes what is served → an appeal goes to others → it is final, and everything verifies offline.
+ * And a derived figure is executed again by others.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -454,6 +455,77 @@ test('everything verifies offline: a review, the outcome, and the row at L5 for 
   expect((await assay('verify', file('bare.json'), '--policy', file('policy.json'))).stdout).toContain(
     'DECISION_NOT_ACCEPTED',
   );
+}, 90_000);
+
+test('a derived figure that somebody else executes again reaches L4, until one gets something else', async () => {
+  const [rate] = (
+    await json<{ records: RecordDetail[] }>(
+      '/v1/records?stream=assay.BTC-USD.reference-rate.1m&decision=accept',
+    )
+  ).records;
+  const figure = rate!.id.split('.')[0]!;
+  expect(rate).toMatchObject({ level: 'L3' });
+  const made = await assay('stream', 'key', file('executor.key'));
+  const attest = () =>
+    here('recompute', figure, '--attest', '--key', file('executor.key'), '--data-dir', dataDir);
+  expect((await attest()).stderr).toContain('EXECUTOR_UNKNOWN');
+  const deriver = await ed25519Signer(
+    hexToBytes(readFileSync(join(dataDir, 'keys', 'deriver.key'), 'utf8').trim()),
+  );
+  const second = await ed25519Signer(new Uint8Array(32).fill(111));
+  for (const did of [made.stdout.trim(), deriver.did, second.did])
+    expect((await assay('execution', 'enrol', did, '--data-dir', dataDir)).code).toBe(0);
+
+  const attested = await attest();
+  expect(attested.said, attested.stderr).toMatchObject({
+    same: true,
+    agrees: true,
+    attested: { index: expect.any(Number) },
+  });
+  const record = await json<RecordDetail>(`/v1/records/${figure}`);
+  expect(record).toMatchObject({ level: 'L4', verdict: { level: 'L3' } });
+  expect(record.executions).toMatchObject([{ executor: made.stdout.trim(), agrees: true }]);
+  expect(await json(`/v1/records/${rate!.id}`)).toMatchObject({ level: 'L4', served: 'accepted' });
+  expect((await attest()).stderr).toContain('EXECUTION_REFUSED');
+  const offline = async (id: string, under: string) => {
+    await until(async () => (await fetch(`${base}/v1/records/${id}/bundle`)).ok);
+    writeFileSync(file('bundle.json'), JSON.stringify(await json(`/v1/records/${id}/bundle`)));
+    return assay('verify', file('bundle.json'), '--policy', file(under));
+  };
+  writeFileSync(
+    file('l4.json'),
+    JSON.stringify({ ...(await json<object>('/v1/trust-policy')), minLevel: 'L4' }),
+  );
+  const reached = await offline(rate!.id, 'l4.json');
+  expect(reached.code, reached.stdout).toBe(0);
+  expect(reached.stdout).toContain('accept, L4');
+
+  const { rows, function: code, at } = record.executions[0]!;
+  const { stream } = record;
+  const say = async (signer: Ed25519Signer, change: object) => {
+    const predicate = { stream, observation: figure, function: code, rows, agrees: true, executedAt: at };
+    const about = { name: stream, sha256: figure };
+    const statement = makeStatement('execution', about, { ...predicate, ...change });
+    return (await post(`/v1/records/${figure}/executions`, (await signStatement(statement, signer)).envelope))
+      .said;
+  };
+  expect(await say(deriver, {})).toBe('409 EXECUTION_REFUSED');
+  expect(await say(second, { agrees: false })).toBe('422 EXECUTION_MISMATCH');
+  const other = { root: 'a'.repeat(64), count: rows.count };
+  expect(await say(second, { rows: other })).toBe('422 EXECUTION_MISMATCH');
+  expect(await say(second, { rows: other, agrees: false })).toBe('201 taken');
+  expect(await json(`/v1/records/${figure}`)).toMatchObject({ level: 'L3', served: 'accepted' });
+  expect((await here('alerts', '--stream', stream)).said.alerts).toMatchObject([
+    { check: 'execution', state: 'open', severity: 'critical' },
+  ]);
+
+  // Offline: the execution by itself; the figure is at L4 no more.
+  writeFileSync(file('policy.json'), JSON.stringify(await json('/v1/trust-policy')));
+  expect(await offline(attested.said.attested.id, 'policy.json')).toMatchObject({ code: 0 });
+  expect(await offline(rate!.id, 'policy.json')).toMatchObject({ code: 0 });
+  const taken = await offline(rate!.id, 'l4.json');
+  expect(taken.code).toBe(1);
+  expect(taken.stdout).toContain('LEVEL_TOO_LOW');
 }, 90_000);
 
 test('files come in whole, bounded and under their digests; a detector that is not installed is unknown', async () => {

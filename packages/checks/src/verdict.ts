@@ -165,7 +165,7 @@ export function servedAs(standing: {
   if (decision === 'reject') return { served: 'rejected', reason: `rejected ${by}` };
   if (decision === 'flag') return { served: 'flagged', reason: `flagged ${by}` };
   return reaches(level, required)
-    ? { served: 'accepted', reason: `accepted at ${level} ${by}; its contract requires ${required}` }
+    ? { served: 'accepted', reason: `accepted ${by}, at ${level}; its contract requires ${required}` }
     : { served: 'below-level', reason: `reached ${level}, but its contract requires ${required}` };
 }
 

@@ -32,7 +32,7 @@ export function ServedTag({ record: { served, servedReason } }: { record: Record
 
 /** What people decided about a record since the checks did, and the way to object. */
 export function Opinions({ record }: { record: RecordDetail }) {
-  const { outcome, review, reviews, appeals, verdict, servedReason } = record;
+  const { outcome, review, reviews, appeals, executions, verdict, servedReason } = record;
   const [objecting, setObjecting] = useState(false);
   if (!verdict) return null;
   return (
@@ -78,6 +78,11 @@ export function Opinions({ record }: { record: RecordDetail }) {
         {reviews.map(({ id, reviewer, decision, reason, at, round }) => (
           <Said key={id} id={id} by={reviewer} at={at} word={round > 1 ? 'on appeal' : 'review'}>
             <DecisionTag decision={decision} /> {reason}
+          </Said>
+        ))}
+        {executions.map(({ id, executor, agrees, at }) => (
+          <Said key={id} id={id} by={executor} at={at} word="executed again">
+            {agrees ? 'The same rows came out.' : 'Other rows came out.'}
           </Said>
         ))}
       </ul>

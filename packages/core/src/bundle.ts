@@ -7,6 +7,9 @@ import { exactly, type Fail, integer, kindOf, list, pattern, text } from './shap
 
 export const BUNDLE_TYPE = 'application/vnd.assay.bundle.v1+json';
 
+/** A bundle carries at most so many executions. */
+export const MAX_EXECUTIONS = 16;
+
 /** A statement with the proof that it was logged. */
 export interface LoggedStatement {
   envelope: Envelope;
@@ -32,6 +35,8 @@ export interface Bundle {
   outcome?: LoggedStatement;
   /** The reviews that the outcome names. */
   reviews?: LoggedStatement[];
+  /** What others got who executed a derivation again. */
+  executions?: LoggedStatement[];
   /** Where the statement's checkpoint was recorded; empty while that is pending. */
   anchors: AnchorProof[];
 }
@@ -47,13 +52,15 @@ export function parseBundle(input: unknown): Bundle {
     'bundle',
     ['mediaType', 'id', 'statement', 'anchors'],
     malformed,
-    ['row', 'rows', 'verdict', 'outcome', 'reviews'],
+    ['row', 'rows', 'verdict', 'outcome', 'reviews', 'executions'],
   );
   if (b.mediaType !== BUNDLE_TYPE)
     malformed(`bundle.mediaType: expected ${BUNDLE_TYPE}, got ${kindOf(b.mediaType)}`);
   if (b.row !== undefined && b.rows !== undefined) malformed('bundle: expected row or rows, got both');
   if (b.outcome !== undefined && b.verdict === undefined)
     malformed('bundle.outcome: expected the verdict beside it');
+  if (b.executions !== undefined && b.verdict === undefined)
+    malformed('bundle.executions: expected the verdict beside them');
   if ((b.outcome === undefined) !== (b.reviews === undefined))
     malformed('bundle: expected an outcome with its reviews, got one of the two');
   return {
@@ -73,6 +80,9 @@ export function parseBundle(input: unknown): Bundle {
     ...(b.reviews === undefined
       ? {}
       : { reviews: list(b.reviews, 'bundle.reviews', readLogged, malformed, 3) }),
+    ...(b.executions === undefined
+      ? {}
+      : { executions: list(b.executions, 'bundle.executions', readLogged, malformed, MAX_EXECUTIONS) }),
     anchors: list(
       b.anchors,
       'bundle.anchors',

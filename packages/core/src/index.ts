@@ -10,6 +10,7 @@ export * from './encoding.ts';
 export * from './errors.ts';
 export * from './evidence.ts';
 export * from './evm-proof.ts';
+export * from './execution-statement.ts';
 export * from './lookup.ts';
 export * from './merkle.ts';
 export * from './ml-dsa.ts';

@@ -177,7 +177,7 @@ async function makeTargets(): Promise<Target[]> {
       },
     },
     {
-      name: 'reviews, appeals, outcomes and commitments',
+      name: 'reviews, appeals, outcomes, commitments and executions',
       seeds: opinions(),
       read(input) {
         const statement = parseStatement(JSON.parse(lossyJson(input)));
@@ -275,6 +275,15 @@ function opinions(): Uint8Array[] {
           revealed: 'secret',
         },
         ...{ period: { from: time, to: '2026-03-02T00:00:00Z' }, ratePpm: 15_000, committedAt: time },
+      },
+    ),
+    makeStatement(
+      'execution',
+      { name: 'test.stream', sha256: id('a') },
+      {
+        ...{ stream: 'test.stream', observation: id('a'), agrees: false, executedAt: time },
+        function: { name: 'test', version: '1.0.0', digest: { sha256: id('b') } },
+        rows: { root: id('c'), count: 60 },
       },
     ),
   ];

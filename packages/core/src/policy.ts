@@ -34,6 +34,8 @@ export interface TrustPolicy {
   checkers: string[];
   /** Whose reviews count. Level L5 is these people's word: a policy that asks for it must name them. */
   reviewers?: string[];
+  /** Whose executions of a derivation count. Level L4 is these people's word: a policy that asks for it must name them. */
+  executors?: string[];
   /** Chains whose anchors count. An anchor in a block of `trustedBlocks` needs no network to verify. */
   chains: { chainId: number; contract: string; trustedBlocks: string[] }[];
   /** Steps that must pass; the others are reported only. */
@@ -58,7 +60,7 @@ export function parseTrustPolicy(input: unknown): TrustPolicy {
     'policy',
     ['mediaType', 'logs', 'witnesses', 'providers', 'checkers', 'chains', 'require', 'accept', 'minLevel'],
     malformed,
-    ['reviewers'],
+    ['reviewers', 'executors'],
   );
   oneOf(p.mediaType, 'policy.mediaType', [POLICY_TYPE], malformed);
   const witnesses = exactly(p.witnesses, 'policy.witnesses', ['quorum', 'vkeys'], malformed);
@@ -75,6 +77,9 @@ export function parseTrustPolicy(input: unknown): TrustPolicy {
     ...(p.reviewers === undefined
       ? {}
       : { reviewers: list(p.reviewers, 'policy.reviewers', readDid, malformed) }),
+    ...(p.executors === undefined
+      ? {}
+      : { executors: list(p.executors, 'policy.executors', readDid, malformed) }),
     chains: list(p.chains, 'policy.chains', readChain, malformed, 64),
     require: list(
       p.require,

@@ -1,5 +1,5 @@
 /**
- * Reviews, appeals, outcomes and commitments: what their schemas say and what the reader refuses; a bundle in which
+ * Reviews, appeals, outcomes, commitments and executions: what their schemas say and what the reader refuses; a bundle in which
  * reviewers decided verifies step by step, and no changed character of it does; who a request comes from.
  */
 import { readFileSync } from 'node:fs';
@@ -13,12 +13,19 @@ import { digestHex, type OpenedEnvelope, signStatement } from './dsse.ts';
 import { type Ed25519Signer, ed25519Signer } from './ed25519.ts';
 import { base64Encode, utf8 } from './encoding.ts';
 import { AssayError } from './errors.ts';
+import type { ExecutionPredicate } from './execution-statement.ts';
 import { inclusionPath, leafHash, merkleRoot } from './merkle.ts';
 import { ed25519NoteSigner, type NoteSigner, signNote } from './note.ts';
 import { POLICY_TYPE, parseTrustPolicy, type TrustPolicy } from './policy.ts';
 import type { OutcomePredicate, ReviewPredicate } from './review-statements.ts';
 import { REVIEWER_REQUEST_SECONDS, reviewerAuthorization, reviewerOf } from './reviewer-request.ts';
-import { type Decision, makeStatement, parseStatement, type Statement } from './statement.ts';
+import {
+  type Decision,
+  makeStatement,
+  parseStatement,
+  type Statement,
+  type VerdictStatement,
+} from './statement.ts';
 import { formatTlogProof } from './tlog-proof.ts';
 import { verifyBundle } from './verify.ts';
 
@@ -148,6 +155,17 @@ const outcomeOn = (
       },
     ),
     by,
+  );
+
+const executionOf = () =>
+  makeStatement(
+    'execution',
+    { name: STREAM, sha256: observation.id },
+    {
+      ...{ stream: STREAM, observation: observation.id, agrees: true, executedAt: TIME },
+      function: { name: 'test', version: '1.0.0', digest: { sha256: 'b'.repeat(64) } },
+      rows: { root: 'c'.repeat(64), count: 3 },
+    },
   );
 
 /** A bundle of row 1 with everything that was said about it, in one small log. */
@@ -283,6 +301,140 @@ test('a review verifies by itself for whoever trusts its reviewer', async () => 
   expect(parseTrustPolicy(JSON.stringify(policy))).toEqual(policy);
 });
 
+test('an execution verifies by itself for whoever trusts its executor, and not because the figure’s signer made it', async () => {
+  const [executor] = reviewers;
+  const outcome = async (by: Ed25519Signer, under: Partial<TrustPolicy>) => {
+    const execution = await signStatement(executionOf(), by);
+    const leaves = [leafHash(execution.entry)];
+    const note = formatCheckpoint({ origin: log.name, size: 1, root: merkleRoot(leaves) });
+    const proof = formatTlogProof({ index: 0, path: [], checkpoint: await signNote(note, [log]) });
+    const statement = { envelope: execution.envelope, proof };
+    const alone = { mediaType: BUNDLE_TYPE, id: execution.id, statement, anchors: [] };
+    const trust = parseTrustPolicy({ ...policy, ...under });
+    return (await verifyBundle(parseBundle(alone), trust)).outcome;
+  };
+  expect(await outcome(executor!, { executors: [executor!.did] })).toBe('verified');
+  expect(await outcome(executor!, {})).toBe('failed');
+  expect(await outcome(provider, { executors: [executor!.did] })).toBe('failed');
+});
+
+/** A derived figure of the provider's, accepted at L3, with what executing it again gave. */
+async function figureWith(
+  said: readonly { by: Ed25519Signer; change?: Partial<ExecutionPredicate>; about?: string }[],
+): Promise<Bundle> {
+  const { commitment, sha256 } = commitRows(rows, 'reading/v1');
+  const code = { name: 'mean', version: '1.0.0', digest: { sha256: 'b'.repeat(64) } };
+  const derivation = await signStatement(
+    makeStatement(
+      'derivation',
+      { name: STREAM, sha256 },
+      {
+        ...{
+          stream: STREAM,
+          source: { mode: 'live' },
+          function: code,
+          parameters: {},
+          materials: commitment,
+        },
+        ...{ derivedAt: TIME, sequence: 1, previous: null, rows: commitment },
+        period: { from: TIME, to: '2026-03-01T00:00:03Z' },
+      },
+    ),
+    provider,
+  );
+  const { predicate } = verdict.statement as VerdictStatement;
+  const judged = makeStatement(
+    'verdict',
+    { name: STREAM, sha256: derivation.id },
+    {
+      ...{ ...predicate, observation: derivation.id, decision: 'accept', level: 'L3', findings: [] },
+      rows: { flagged: [], rejected: [] },
+    },
+  );
+  const executions = said.map(({ by, change = {}, about = derivation.id }) =>
+    signStatement(
+      makeStatement(
+        'execution',
+        { name: STREAM, sha256: about },
+        {
+          ...{ stream: STREAM, observation: derivation.id, function: code, agrees: true, executedAt: TIME },
+          ...{ rows: { root: commitment.root, count: commitment.count }, ...change },
+        },
+      ),
+      by,
+    ),
+  );
+  const statements = [derivation, await signStatement(judged, checker), ...(await Promise.all(executions))];
+  const leaves = statements.map(({ entry }) => leafHash(entry));
+  const text = formatCheckpoint({ origin: log.name, size: leaves.length, root: merkleRoot(leaves) });
+  const checkpoint = await signNote(text, [log]);
+  const [statement, checked, ...executed] = statements.map(({ envelope }, index) => ({
+    envelope,
+    proof: formatTlogProof({ index, path: inclusionPath(leaves, index), checkpoint }),
+  }));
+  return {
+    ...{ mediaType: BUNDLE_TYPE, id: derivation.id, statement: statement!, rows, verdict: checked! },
+    ...{ executions: executed, anchors: [] },
+  };
+}
+
+test('L4 is the word of executors whom the policy trusts, every one of them, about this figure and its code', async () => {
+  const [one, two, three] = reviewers as [Ed25519Signer, Ed25519Signer, Ed25519Signer];
+  const l4 = { minLevel: 'L4' as const, executors: [one.did, two.did, provider.did] };
+  const other = { rows: { root: 'd'.repeat(64), count: 3 }, agrees: false };
+  const agreed = await figureWith([{ by: one }]);
+  expect(await checks(agreed, l4)).toBe('pass');
+  expect(await checks(agreed, { minLevel: 'L4' })).toBe('LEVEL_TOO_LOW');
+  expect(await checks(agreed, { minLevel: 'L3' })).toBe('pass');
+  expect(await checks(agreed, { ...l4, minLevel: 'L5' })).toBe('LEVEL_TOO_LOW');
+  expect(await checks(await figureWith([]), l4)).toBe('LEVEL_TOO_LOW');
+  // Whom the policy does not trust neither gives it nor takes it away; the figure's own signer is not asked.
+  const strange = await figureWith([{ by: one }, { by: three, change: other }]);
+  expect(await checks(strange, l4)).toBe('pass');
+  expect(await checks(await figureWith([{ by: provider }]), l4)).toBe('LEVEL_TOO_LOW');
+  const disputed = await figureWith([{ by: one }, { by: two, change: other }]);
+  expect(await checks(disputed, l4)).toBe('LEVEL_TOO_LOW');
+  expect(await checks(disputed, { ...l4, minLevel: 'L3' })).toBe('pass');
+  for (const bad of [
+    { change: { ...other, agrees: true } },
+    { change: { agrees: false } },
+    { change: { observation: 'e'.repeat(64) } },
+    { change: { function: { name: 'mean', version: '1.0.0', digest: { sha256: 'c'.repeat(64) } } } },
+    { about: 'e'.repeat(64) },
+  ]) {
+    expect(await checks(await figureWith([{ by: one, ...bad }]), l4)).toBe('STATEMENT_MALFORMED');
+  }
+  expect(schema('bundle')(agreed)).toBe(true);
+  const { verdict: _, ...unjudged } = agreed;
+  expect(schema('bundle')(unjudged)).toBe(false);
+  expect(() => parseBundle(unjudged)).toThrow(expect.objectContaining({ code: 'BUNDLE_MALFORMED' }));
+  // An execution of something else, in the place of one of this.
+  const moved = { ...bundle, executions: agreed.executions! };
+  expect(await checks(moved, { minLevel: 'L0' })).toBe('STATEMENT_MALFORMED');
+  // An outcome at L5 whose reviewers are not trusted gives no L4 either.
+  expect(await checks(bundle, { minLevel: 'L4', reviewers: [] })).toBe('LEVEL_TOO_LOW');
+  expect(await checks(bundle, { minLevel: 'L4' })).toBe('pass');
+  // Every changed character of it fails.
+  const sound = await figureWith([{ by: one }, { by: three }]);
+  const trust = { ...policy, minLevel: 'L3' as const, executors: [one.did] };
+  for (const [i, { envelope, proof }] of sound.executions!.entries()) {
+    for (const text of [envelope.payload, envelope.signatures[0].sig, envelope.signatures[0].keyid, proof]) {
+      for (let at = 0; at < text.length; at += 37) {
+        const changed = `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`;
+        const copy = structuredClone(sound);
+        copy.executions![i] = JSON.parse(
+          JSON.stringify(copy.executions![i]).replace(JSON.stringify(text), () => JSON.stringify(changed)),
+        );
+        const outcome = await (async () => verifyBundle(parseBundle(copy), trust))().then(
+          (report) => report.outcome,
+          (error: { code: string }) => error.code,
+        );
+        expect(['failed', 'BUNDLE_MALFORMED']).toContain(outcome);
+      }
+    }
+  }
+});
+
 test('statements satisfy their schemas, and both schema and reader refuse what is not one', async () => {
   const digest = digestHex(utf8('secret'));
   const statements: Record<string, Statement> = {
@@ -315,6 +467,7 @@ test('statements satisfy their schemas, and both schema and reader refuse what i
         period: { from: TIME, to: '2026-03-02T00:00:00Z' },
       },
     ),
+    execution: executionOf(),
   };
   for (const [name, statement] of Object.entries(statements)) {
     const validate = schema(name);
@@ -326,6 +479,9 @@ test('statements satisfy their schemas, and both schema and reader refuse what i
       { reason: '' },
       { round: 3 },
       { ratePpm: -1 },
+      { agrees: 'true' },
+      { rows: { root: 'c'.repeat(64), count: -1 } },
+      { function: { name: 'test', version: '1.0.0', digest: 'b'.repeat(64) } },
     ]) {
       const bad = { ...statement, predicate: { ...statement.predicate, ...change } };
       expect(validate(bad), `${name} ${JSON.stringify(change)}`).toBe(false);

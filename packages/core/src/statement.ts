@@ -1,5 +1,6 @@
 import type { Decimal } from './decimal.ts';
 import { AssayError } from './errors.ts';
+import { type ExecutionPredicate, readExecution } from './execution-statement.ts';
 import {
   type AppealPredicate,
   type CommitmentPredicate,
@@ -37,6 +38,7 @@ export const PREDICATE = {
   appeal: 'urn:assay:appeal/v1',
   outcome: 'urn:assay:outcome/v1',
   commitment: 'urn:assay:commitment/v1',
+  execution: 'urn:assay:execution/v1',
   index: 'urn:assay:index/v1',
 } as const;
 
@@ -62,6 +64,7 @@ export type ReviewStatement = StatementOf<'review', ReviewPredicate>;
 export type AppealStatement = StatementOf<'appeal', AppealPredicate>;
 export type OutcomeStatement = StatementOf<'outcome', OutcomePredicate>;
 export type CommitmentStatement = StatementOf<'commitment', CommitmentPredicate>;
+export type ExecutionStatement = StatementOf<'execution', ExecutionPredicate>;
 export type Statement =
   | ObservationStatement
   | VerdictStatement
@@ -70,6 +73,7 @@ export type Statement =
   | AppealStatement
   | OutcomeStatement
   | CommitmentStatement
+  | ExecutionStatement
   | IndexStatement;
 
 /** Half-open interval [from, to) of UTC instants. */
@@ -268,6 +272,7 @@ const READERS: Record<(typeof PREDICATE)[StatementKind], (value: unknown, fail: 
   [PREDICATE.appeal]: readAppeal,
   [PREDICATE.outcome]: readOutcome,
   [PREDICATE.commitment]: readCommitment,
+  [PREDICATE.execution]: readExecution,
   [PREDICATE.index]: readIndex,
 };
 

@@ -10,6 +10,7 @@ import { openNote, parseNote, parseVkey } from './note.ts';
 import { STEPS, type Step, type TrustPolicy } from './policy.ts';
 import type { OutcomePredicate } from './review-statements.ts';
 import {
+  type ExecutionStatement,
   kindOfStatement,
   LEVELS,
   type OutcomeStatement,
@@ -189,7 +190,7 @@ function checkSignature(
 function isTrusted(
   { predicateType, predicate }: Statement,
   signer: string,
-  { checkers, reviewers = [], providers }: TrustPolicy,
+  { checkers, reviewers = [], executors = [], providers }: TrustPolicy,
 ): boolean {
   switch (predicateType) {
     case PREDICATE.verdict:
@@ -198,6 +199,8 @@ function isTrusted(
       return checkers.includes(signer);
     case PREDICATE.review:
       return reviewers.includes(signer);
+    case PREDICATE.execution:
+      return executors.includes(signer);
     // Anybody may object; that the signature is theirs is all that there is to know.
     case PREDICATE.appeal:
       return true;
@@ -223,12 +226,52 @@ async function checkVerdict(bundle: Bundle, opened: OpenedEnvelope, policy: Trus
   const logged = await checkLogged(bundle.verdict, entry, policy);
   if (logged) return { ...logged, reason: `the verdict's proof: ${logged.reason}` };
   // The checks alone give L3 at most; a verdict that claims more claims other people's word.
-  if (!bundle.outcome)
-    return verdict.level === 'L5' || verdict.level === 'L4'
-      ? fail('STATEMENT_MALFORMED', `a verdict cannot give ${verdict.level}`)
-      : judge(verdict, verdict, bundle, policy);
-  const outcome = await openOutcome(bundle, { observation: opened.id, verdict: id }, policy);
-  return 'decision' in outcome ? judge(verdict, outcome, bundle, policy) : outcome;
+  if (verdict.level === 'L5' || verdict.level === 'L4')
+    return fail('STATEMENT_MALFORMED', `a verdict cannot give ${verdict.level}`);
+  const executed = await checkExecutions(bundle, opened, policy);
+  if (typeof executed !== 'number') return executed;
+  if (!bundle.outcome) return judge(verdict, verdict, executed, bundle, policy);
+  const outcome = await openOutcome(bundle, { observation: opened.id, verdict: id, executed }, policy);
+  return 'decision' in outcome ? judge(verdict, outcome, executed, bundle, policy) : outcome;
+}
+
+/**
+ * How many executors whom the policy trusts got the same; 0 when one of them did not. Every execution is verified, also
+ * those that do not count: nothing in a bundle is decoration.
+ */
+async function checkExecutions(
+  { executions = [] }: Bundle,
+  derivation: OpenedEnvelope,
+  policy: TrustPolicy,
+): Promise<number | Answer> {
+  const agreeing = new Set<string>();
+  let disputed = false;
+  for (const execution of executions) {
+    const { statement, signer, entry } = await openEnvelope(execution.envelope);
+    if (statement.predicateType !== PREDICATE.execution || !isExecutionOf(derivation, statement))
+      return fail('STATEMENT_MALFORMED', 'what stands for an execution is none of this statement');
+    const unlogged = await checkLogged(execution, entry, policy);
+    if (unlogged) return { ...unlogged, reason: `an execution's proof: ${unlogged.reason}` };
+    if (signer === derivation.signer || !policy.executors?.includes(signer)) continue;
+    if (statement.predicate.agrees) agreeing.add(signer);
+    else disputed = true;
+  }
+  return disputed ? 0 : agreeing.size;
+}
+
+/** Whether it is about this derivation and its code, and says of the rows that came out what is true of them. */
+function isExecutionOf(
+  { id, statement: { predicateType, predicate } }: OpenedEnvelope,
+  { predicate: execution, subject }: ExecutionStatement,
+): boolean {
+  if (predicateType !== PREDICATE.derivation) return false;
+  const { root, count } = execution.rows;
+  return (
+    execution.observation === id &&
+    subject[0].digest.sha256 === id &&
+    execution.function.digest.sha256 === predicate.function.digest.sha256 &&
+    execution.agrees === (root === predicate.rows.root && count === predicate.rows.count)
+  );
 }
 
 /** Whether a statement beside the main one was logged; null when it was. */
@@ -251,7 +294,7 @@ async function checkLogged(
 /** What reviewers decided, once every statement that says so is verified; else what is wrong. */
 async function openOutcome(
   { outcome: logged, reviews = [] }: Bundle,
-  about: { observation: string; verdict: string },
+  about: { observation: string; verdict: string; executed: number },
   policy: TrustPolicy,
 ): Promise<OutcomePredicate | Answer> {
   const { statement, signer, entry } = await openEnvelope(logged!.envelope);
@@ -278,11 +321,13 @@ async function openOutcome(
   }
   if (ids.join() !== outcome.reviews.join())
     return fail('STATEMENT_MALFORMED', 'the reviews are not those that the outcome names');
-  // L5 is the reviewers' word, not the checker's: whoever asks for it is shown two that it trusts.
-  if (policy.minLevel === 'L5' && accepting.size < 2)
+  // L5 is the reviewers' word, not the checker's: whoever asks for it is shown two that it trusts. So does who asks for
+  // L4, unless executors give it.
+  const theirs = policy.minLevel === 'L5' || (policy.minLevel === 'L4' && about.executed === 0);
+  if (theirs && accepting.size < 2)
     return fail(
       'LEVEL_TOO_LOW',
-      `the policy asks for L5 and trusts ${accepting.size} of the reviewers who accepted; two are needed`,
+      `the policy asks for ${policy.minLevel} and trusts ${accepting.size} of the reviewers who accepted; two are needed`,
     );
   return outcome;
 }
@@ -298,10 +343,14 @@ function isAbout(
   );
 }
 
-/** @param standing what decides now: the verdict itself, or the outcome of a review of it. */
+/**
+ * @param standing what decides now: the verdict itself, or the outcome of a review of it.
+ * @param executed how many trusted executors got the same, all of them. What is accepted is at L4 by that.
+ */
 function judge(
   verdict: VerdictPredicate,
   standing: VerdictPredicate | OutcomePredicate,
+  executed: number,
   bundle: Bundle,
   policy: TrustPolicy,
 ): Answer {
@@ -314,12 +363,14 @@ function judge(
         : inRanges(standing.rows.flagged, index)
           ? 'flag'
           : 'accept';
-  const { level } = standing;
+  const level =
+    executed > 0 && standing.decision === 'accept' && standing.level !== 'L5' ? 'L4' : standing.level;
+  const again = executed > 0 ? `; executed again by ${executed} with the same result` : '';
   const by = 'reviews' in standing ? `; by ${standing.reviews.length} reviews: ${standing.reason}` : '';
   const counts = (['pass', 'fail', 'unknown'] as const)
     .map((status) => `${verdict.findings.filter((finding) => finding.status === status).length} ${status}`)
     .join(', ');
-  const summary = `${decision}, ${level}, under ${verdict.contract.name} ${verdict.contract.version} (findings on the batch: ${counts})${by}`;
+  const summary = `${decision}, ${level}, under ${verdict.contract.name} ${verdict.contract.version} (findings on the batch: ${counts})${by}${again}`;
   if (!policy.accept.includes(decision)) {
     const why = verdict.findings.find(
       (finding) => finding.status === 'fail' && (index === undefined || inRanges(finding.rows ?? [], index)),

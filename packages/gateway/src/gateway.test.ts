@@ -120,6 +120,7 @@ test('the OpenAPI document names every route', async () => {
       '/v1/records/{id}',
       '/v1/records/{id}/appeals',
       '/v1/records/{id}/bundle',
+      '/v1/records/{id}/executions',
       '/v1/records/{id}/receipt',
       '/v1/records/{id}/verdict-proof',
     ],

@@ -43,6 +43,8 @@ export interface NodeView {
     /** Resolves when the ledger has acknowledged the appeal. */
     appeal(record: string, envelope: unknown): Promise<{ id: string; item: string; index: number }>;
     reviewers(): ReviewerState[];
+    /** Resolves when the ledger has acknowledged the execution. */
+    execution(record: string, envelope: unknown): Promise<{ id: string; index: number }>;
   };
   alerts: {
     list(query: {

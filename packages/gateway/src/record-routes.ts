@@ -41,7 +41,17 @@ const served = z.enum(SERVED).nullable().describe('as what it is served; use onl
 const servedReason = z.string().nullable();
 const summary = z.object({
   id: z.string(),
-  kind: z.enum(['row', 'observation', 'verdict', 'derivation', 'review', 'appeal', 'outcome', 'commitment']),
+  kind: z.enum([
+    'row',
+    'observation',
+    'verdict',
+    'derivation',
+    'review',
+    'appeal',
+    'outcome',
+    'commitment',
+    'execution',
+  ]),
   stream: z.string(),
   time: z.string(),
   values: z.record(z.string(), z.unknown()).nullable(),

@@ -225,6 +225,22 @@ function serveQueue(app: App, node: NodeView): void {
     },
     async ({ params, body }, reply) => reply.code(201).send(await reviews.appeal(params.id, body.envelope)),
   );
+  app.post(
+    '/v1/records/:id/executions',
+    {
+      schema: {
+        summary:
+          'Send a signed execution (urn:assay:execution/v1): what computing a derived figure again gave',
+        description:
+          'From enrolled executors, once each; never from who made the figure. The record is at L4 while every execution agrees.',
+        params: z.object({ id: z.string().max(90) }),
+        body: signed,
+        response: { 201: z.object({ id: z.string(), index: z.number().int() }) },
+      },
+    },
+    async ({ params, body }, reply) =>
+      reply.code(201).send(await reviews.execution(params.id, body.envelope)),
+  );
   app.get(
     '/v1/reviewers',
     {

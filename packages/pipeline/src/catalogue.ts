@@ -1,7 +1,9 @@
+import { effectiveLevel } from '@assay/checks/review';
 import {
   type AppealStatement,
   AssayError,
   type Decision,
+  type ExecutionStatement,
   encodePayload,
   fromUtf8,
   inRanges,
@@ -50,6 +52,8 @@ export interface VerdictSummary {
   required: Level;
   /** What reviewers decided since; it stands where the verdict stood. */
   outcome: Standing | null;
+  /** What others got who executed it again. */
+  executions: { agrees: boolean }[];
 }
 
 /** What decides about a statement and its rows. */
@@ -121,6 +125,8 @@ const SCHEMA = `
     level TEXT NOT NULL, flagged TEXT NOT NULL, rejected TEXT NOT NULL, since TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS opinions (id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS opinions_target ON opinions (target);
+  CREATE TABLE IF NOT EXISTS executions (target TEXT NOT NULL, executor TEXT NOT NULL, agrees INTEGER NOT NULL,
+    PRIMARY KEY (target, executor)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS materials (derivation TEXT NOT NULL, material TEXT NOT NULL, stream TEXT NOT NULL,
     PRIMARY KEY (derivation, material)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS materials_material ON materials (material);
@@ -287,12 +293,11 @@ export class Catalogue {
     );
   }
 
-  /** The verdict on a statement, and what reviewers decided since. */
+  /** The verdict on a statement, what reviewers decided since, and what executing it again gave. */
   verdictOn(id: string): VerdictSummary | null {
-    const row = this.sql.one<Omit<VerdictSummary, Parsed | 'outcome'> & Record<Parsed, string>>(
-      'SELECT id, decision, level, flagged, rejected, quality, required FROM verdicts WHERE target = ?',
-      id,
-    );
+    const row = this.sql.one<
+      Omit<VerdictSummary, Parsed | 'outcome' | 'executions'> & Record<Parsed, string>
+    >('SELECT id, decision, level, flagged, rejected, quality, required FROM verdicts WHERE target = ?', id);
     if (!row) return null;
     const { flagged, rejected, quality } = row;
     return {
@@ -301,6 +306,9 @@ export class Catalogue {
       rejected: JSON.parse(rejected),
       quality: JSON.parse(quality),
       outcome: this.#outcomeOn(id),
+      executions: this.sql
+        .all<{ agrees: number }>('SELECT agrees FROM executions WHERE target = ?', id)
+        .map(({ agrees }) => ({ agrees: agrees === 1 })),
     };
   }
 
@@ -312,7 +320,7 @@ export class Catalogue {
     return row ? { ...row, flagged: JSON.parse(row.flagged), rejected: JSON.parse(row.rejected) } : null;
   }
 
-  /** Reviews, appeals and outcomes about a statement, in the order in which they were kept. */
+  /** Reviews, appeals, outcomes and executions about a statement, in the order in which they were kept. */
   opinionsOn(id: string): CatalogueEntry[] {
     return this.sql.all<CatalogueEntry>(
       `SELECT ${ENTRY_COLUMNS} FROM statements WHERE id IN (SELECT id FROM opinions WHERE target = ?) ORDER BY n`,
@@ -448,7 +456,7 @@ export class Catalogue {
     );
     if (payload && place.payload) this.#keepPayload(place.payload, payload);
     if (statement.predicateType === PREDICATE.verdict) this.#insertVerdict(id, statement.predicate, required);
-    if (isOpinion(statement)) this.#insertOpinion(id, statement);
+    if (isOpinion(statement)) this.#insertOpinion(id, signer, statement);
     if (statement.predicateType !== PREDICATE.derivation) return;
     this.#keepPayload(statement.predicate.materials.payload, encodePayload(materials));
     for (const { observation, stream } of materials) {
@@ -465,7 +473,7 @@ export class Catalogue {
     this.sql.run('INSERT OR IGNORE INTO payloads (cid, bytes) VALUES (?, ?)', cid, bytes);
   }
 
-  #insertOpinion(id: string, { predicate, predicateType }: OpinionStatement): void {
+  #insertOpinion(id: string, signer: string, { predicate, predicateType }: OpinionStatement): void {
     const { observation } = predicate;
     this.sql.run(
       'INSERT INTO opinions (id, target, kind) VALUES (?, ?, ?)',
@@ -473,6 +481,14 @@ export class Catalogue {
       observation,
       kindOfStatement({ predicateType } as Statement),
     );
+    if ('executedAt' in predicate) {
+      this.sql.run(
+        'INSERT INTO executions (target, executor, agrees) VALUES (?, ?, ?)',
+        observation,
+        signer,
+        predicate.agrees ? 1 : 0,
+      );
+    }
     if (!('decidedAt' in predicate)) return;
     const { decision, level, rows, decidedAt } = predicate;
     this.sql.run(
@@ -519,9 +535,14 @@ export function statementOf(entry: Uint8Array): Statement {
   return JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as Statement;
 }
 
-/** What decides now: the outcome of a review, or else the verdict. */
-export function standingOf({ outcome, ...verdict }: VerdictSummary): Standing {
-  return outcome ?? verdict;
+/**
+ * What decides now: the outcome of a review, or else the verdict. What is accepted and was executed again with the same
+ * result reaches L4 by that; what is not accepted is no better for having been computed correctly.
+ */
+export function standingOf({ outcome, executions, ...verdict }: VerdictSummary): Standing {
+  const standing: Standing = outcome ?? verdict;
+  if (standing.decision !== 'accept' || standing.level === 'L5') return standing;
+  return { ...standing, level: effectiveLevel(standing, [], executions) };
 }
 
 /** What is decided about one row. */
@@ -532,14 +553,15 @@ export function decisionOnRow(
   return inRanges(rejected, row) ? 'reject' : inRanges(flagged, row) ? 'flag' : 'accept';
 }
 
-type OpinionStatement = ReviewStatement | AppealStatement | OutcomeStatement;
+type OpinionStatement = ReviewStatement | AppealStatement | OutcomeStatement | ExecutionStatement;
 
 function isOpinion(statement: Statement): statement is OpinionStatement {
   const { predicateType } = statement;
   return (
     predicateType === PREDICATE.review ||
     predicateType === PREDICATE.appeal ||
-    predicateType === PREDICATE.outcome
+    predicateType === PREDICATE.outcome ||
+    predicateType === PREDICATE.execution
   );
 }
 
@@ -556,6 +578,8 @@ function madeAt(statement: Statement): string {
       return statement.predicate.decidedAt;
     case PREDICATE.commitment:
       return statement.predicate.committedAt;
+    case PREDICATE.execution:
+      return statement.predicate.executedAt;
     default:
       throw new AssayError(
         'REQUEST_INVALID',

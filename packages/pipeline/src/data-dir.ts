@@ -29,6 +29,8 @@ export function dataDirLayout(root: string) {
     trustPolicy: join(root, 'trust-policy.json'),
     /** Who may review; the operator's list. */
     reviewers: join(root, 'reviewers.json'),
+    /** Who may say that a figure was executed again; the operator's list. */
+    executors: join(root, 'executors.json'),
     /** Planted questions and their answers: nobody who reviews may read it. */
     gold: join(root, 'gold.json'),
     /** Streams that their providers send themselves; their contracts lie in `contracts/` beside it. */

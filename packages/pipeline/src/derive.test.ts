@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type Candle,
+  commitRows,
   type Decision,
   decodePayload,
   type Ed25519Signer,
@@ -149,6 +150,29 @@ test('a row that reviewers accepted counts, one that they rejected does not, and
   );
   const opened = await signStatement(rateStatement(made), signer);
   catalogue.keep([{ opened, payload: made.payload, materials: made.materials }]);
-  const { payload, recorded } = recompute(catalogue, catalogue.get(opened.id));
+  const { payload, recorded, rows, agrees } = recompute(catalogue, catalogue.get(opened.id));
   expect(payload).toEqual(new Uint8Array(recorded));
+  expect([rows, agrees]).toEqual([{ root: made.predicate.rows.root, count: 3 }, true]);
+});
+
+test('a figure that was made up is found out, and an input that was changed is not computed with', async () => {
+  const input = await observed('coinbase.BTC-USD.1m', '100', 'L3');
+  const made = prepared();
+  const invented = commitRows([{ ...rates()[0]!, rate: '99' }], 'reference-rate/v1');
+  const opened = await signStatement(
+    rateStatement({ ...made, predicate: { ...made.predicate, rows: invented.commitment } }),
+    signer,
+  );
+  catalogue.keep([{ opened, payload: invented.payload, materials: made.materials }]);
+  expect(recompute(catalogue, catalogue.get(opened.id))).toMatchObject({
+    agrees: false,
+    rows: { root: made.predicate.rows.root, count: 3 },
+  });
+  const { payload: cid } = catalogue.get(input);
+  const honest = catalogue.payload(cid!);
+  const changed = new TextEncoder().encode(new TextDecoder().decode(honest).replaceAll('100', '99'));
+  catalogue.sql.run('UPDATE payloads SET bytes = ? WHERE cid = ?', changed, cid);
+  expect(() => recompute(catalogue, catalogue.get(opened.id))).toThrow(
+    expect.objectContaining({ code: 'PAYLOAD_MISMATCH' }),
+  );
 });

@@ -3,19 +3,24 @@ import { fileURLToPath } from 'node:url';
 import { reaches } from '@assay/checks/review';
 import {
   AssayError,
+  bytesToHex,
   type Candle,
   canonicalBytes,
+  cidOf,
   commitRows,
   type DerivationPredicate,
   type DerivationStatement,
   decodePayload,
   digestHex,
+  type ExecutionPredicate,
+  encodePayload,
   type Level,
   type Material,
   makeStatement,
   PREDICATE,
   type Row,
   type SourceMode,
+  treeOfPayload,
   type VerdictPredicate,
 } from '@assay/core';
 import {
@@ -28,6 +33,7 @@ import {
   referenceRates,
 } from '@assay/market';
 import { type Catalogue, type CatalogueEntry, standingOf, statementOf } from './catalogue.ts';
+import { sameRows } from './execution-desk.ts';
 
 export type RateInterval = '1m' | '1h';
 const MINUTES: Record<RateInterval, number> = { '1m': 1, '1h': 60 };
@@ -110,17 +116,29 @@ export function rateStatement({ predicate, sha256 }: PreparedRates): DerivationS
   ) as DerivationStatement;
 }
 
+/** What running a derivation again gave. */
+export interface Recomputed {
+  payload: Uint8Array;
+  /** The payload that is stored, which the new one must equal byte for byte. */
+  recorded: Uint8Array;
+  materials: number;
+  derivation: DerivationPredicate;
+  /** What came out, as an execution states it. */
+  rows: ExecutionPredicate['rows'];
+  /** Whether these are the rows that the derivation commits to, whatever is stored. */
+  agrees: boolean;
+}
+
 /**
- * Runs a derivation again from its recorded inputs and parameters.
+ * Runs a derivation again from its recorded inputs and parameters. Every input is checked against the digest by which
+ * the derivation names it, so that who signs the result need not believe the folder that it was read from.
  *
- * @returns the payload it gives now, which must be the recorded one byte for byte.
  * @throws NOT_FOUND for an input that is not stored, ARGUMENT_INVALID when the id is no derivation,
- *   DERIVATION_MISMATCH when other code made the recorded figure.
+ *   PAYLOAD_MISMATCH for an input that was changed, DERIVATION_MISMATCH when other code made the recorded figure.
  */
-export function recompute(
-  catalogue: Catalogue,
-  entry: CatalogueEntry,
-): { payload: Uint8Array; recorded: Uint8Array; materials: number } {
+export function recompute(catalogue: Catalogue, named: CatalogueEntry): Recomputed {
+  const inputs = digestsChecked(catalogue);
+  const entry = inputs.get(named.id);
   const statement = statementOf(entry.entry);
   if (statement.predicateType !== PREDICATE.derivation) {
     throw new AssayError(
@@ -132,7 +150,7 @@ export function recompute(
     );
   }
   const { function: code, parameters, period } = statement.predicate;
-  const materials = decodePayload(catalogue.payload(statement.predicate.materials.payload)) as Material[];
+  const materials = decodePayload(inputs.payload(statement.predicate.materials.payload)) as Material[];
   if (code.digest.sha256 !== rateCodeDigest()) {
     throw new AssayError(
       'DERIVATION_MISMATCH',
@@ -150,12 +168,46 @@ export function recompute(
     period: { fromMs: Date.parse(period.from), toMs: Date.parse(period.to) },
     intervalMinutes,
     parameters: rest,
-    inputs: materials.map((material) => readInput(catalogue, material, requiredLevels)),
+    inputs: materials.map((material) => readInput(inputs, material, requiredLevels)),
   });
+  const payload = encodePayload(rates as Row[]);
+  const rows = { root: bytesToHex(treeOfPayload(payload).root), count: rates.length };
   return {
-    payload: commitRows(rates as Row[], 'reference-rate/v1').payload,
+    payload,
     recorded: catalogue.payload(statement.predicate.rows.payload),
     materials: materials.length,
+    derivation: statement.predicate,
+    rows,
+    agrees: sameRows(rows, statement.predicate.rows),
+  };
+}
+
+/** What a derivation reads. */
+type Inputs = Pick<Catalogue, 'get' | 'payload'>;
+
+/** A catalogue of which nothing is believed: what it gives has the digest that was asked for. */
+function digestsChecked(catalogue: Catalogue): Inputs {
+  const check = (actual: string, expected: string) => {
+    if (actual === expected) return;
+    throw new AssayError('PAYLOAD_MISMATCH', `expected an input with digest ${expected}, got ${actual}`, {
+      next: 'the stored input was changed: restore the folder, and say so to whoever runs the node',
+    });
+  };
+  return {
+    get(id) {
+      const entry = catalogue.get(id);
+      check(digestHex(entry.entry), id);
+      const { predicate } = statementOf(entry.entry);
+      return {
+        ...entry,
+        payload: 'rows' in predicate && 'payload' in predicate.rows ? predicate.rows.payload : null,
+      };
+    },
+    payload(cid) {
+      const bytes = catalogue.payload(cid);
+      check(cidOf(bytes), cid);
+      return bytes;
+    },
   };
 }
 
@@ -199,19 +251,19 @@ function requiredBy(catalogue: Catalogue, materials: readonly Material[]): Requi
  * reach the level that its contract requires counts as flagged: it is named among what was left out.
  */
 function readInput(
-  catalogue: Catalogue,
+  inputs: Inputs,
   { stream, observation, verdict }: Material,
   requiredLevels: RequiredLevels,
 ): RateInput {
-  const judged = statementOf(catalogue.get(verdict).entry);
+  const judged = statementOf(inputs.get(verdict).entry);
   if (
     (judged.predicateType !== PREDICATE.verdict && judged.predicateType !== PREDICATE.outcome) ||
     judged.predicate.observation !== observation
   ) {
     throw new AssayError('DERIVATION_MISMATCH', `${verdict} is not the verdict on ${observation}`);
   }
-  const { payload } = catalogue.get(observation);
-  const rows = decodePayload(catalogue.payload(payload!)) as Candle[];
+  const { payload } = inputs.get(observation);
+  const rows = decodePayload(inputs.payload(payload!)) as Candle[];
   const { level, rows: decided } = judged.predicate;
   if (!reaches(level, requiredLevels[stream] ?? 'L0'))
     return { stream, rows, flagged: [[0, rows.length - 1]], rejected: decided.rejected };

@@ -21,6 +21,7 @@ import { AlertBook } from './alert-book.ts';
 import { Assessor } from './assess.ts';
 import { Catalogue, statementOf } from './catalogue.ts';
 import { EvidenceStore } from './evidence-store.ts';
+import { ExecutionDesk } from './execution-desk.ts';
 import { Pipeline } from './pipeline.ts';
 import { ReviewDesk } from './review-desk.ts';
 import type { GoldEntry } from './review-files.ts';
@@ -93,6 +94,7 @@ export async function openDesk(
     deriver: checker,
     reviews,
     alerts,
+    executions: new ExecutionDesk({ catalogue, alerts, executors: () => [], nowMs: () => time.nowMs }),
     registered: {
       streams: () => [{ stream: STREAM, provider: device.did }],
       providerOf: (stream) => (stream === STREAM ? device.did : null),

@@ -8,6 +8,7 @@ import {
   formatTlogProof,
   fromUtf8,
   type LoggedStatement,
+  MAX_EXECUTIONS,
   type MerkleTree,
   PREDICATE,
   parseEnvelope,
@@ -58,6 +59,7 @@ export async function exportBundle(id: string, sources: BundleSources): Promise<
           }),
     ...(verdict ? { verdict: await logged(sources.catalogue.get(verdict.id), sources, anchoredSize) } : {}),
     ...(verdict?.outcome ? await reviewed(verdict.outcome.id, sources, anchoredSize) : {}),
+    ...(verdict && verdict.executions.length > 0 ? await executed(entry.id, sources, anchoredSize) : {}),
     anchors: anchors.map(({ proof }) => proof),
   };
 }
@@ -78,6 +80,20 @@ async function reviewed(
       statement.predicate.reviews.map((review) => proven(sources.catalogue.get(review))),
     ),
   };
+}
+
+/** What others got who executed it again; where there are too many, first those who got something else. */
+async function executed(
+  id: string,
+  sources: BundleSources,
+  anchoredSize?: number,
+): Promise<Pick<Bundle, 'executions'>> {
+  const all = sources.catalogue.opinionsOn(id).flatMap((entry) => {
+    const { predicateType, predicate } = statementOf(entry.entry);
+    return predicateType === PREDICATE.execution ? [{ entry, agrees: predicate.agrees }] : [];
+  });
+  const first = all.sort((a, b) => Number(a.agrees) - Number(b.agrees)).slice(0, MAX_EXECUTIONS);
+  return { executions: await Promise.all(first.map(({ entry }) => logged(entry, sources, anchoredSize))) };
 }
 
 /** Neighbouring rows are asked for one after the other, and their tree is the same. */

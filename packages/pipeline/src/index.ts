@@ -18,8 +18,9 @@ export {
   type CredibilityPoint,
 } from './credibility-book.ts';
 export { type DataDir, dataDirLayout, existingDataDir, takeDataDir } from './data-dir.ts';
-export { rateStream, recompute } from './derive.ts';
+export { type Recomputed, rateStream, recompute } from './derive.ts';
 export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';
+export { ExecutionDesk } from './execution-desk.ts';
 export { type BundleSources, exportBundle, resolveRecord } from './export-bundle.ts';
 export { type Admitted, admit, type IntakeView } from './intake.ts';
 export { reviewerSeed, roleSecret } from './keys.ts';
@@ -33,11 +34,15 @@ export {
 } from './records.ts';
 export { ReviewDesk, type ReviewDeskOptions, type ReviewerState } from './review-desk.ts';
 export {
+  dismissExecutor,
   dismissReviewer,
+  type EnrolledExecutor,
   type EnrolledReviewer,
+  enrolExecutor,
   enrolReviewer,
   plantGold,
   type RegisteredStream,
+  readExecutors,
   readGoldFile,
   readReviewers,
   readStreams,

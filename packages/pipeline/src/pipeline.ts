@@ -33,6 +33,7 @@ import type { Assessor } from './assess.ts';
 import type { Catalogue, NewStatement, StreamHead } from './catalogue.ts';
 import { prepareRates, type RateInterval, rateStatement, rateStream } from './derive.ts';
 import { EvidenceStore } from './evidence-store.ts';
+import type { ExecutionDesk } from './execution-desk.ts';
 import { type Admitted, admit } from './intake.ts';
 import type { ReviewDesk } from './review-desk.ts';
 import type { RegisteredStream } from './review-files.ts';
@@ -58,6 +59,7 @@ export interface PipelineOptions {
   deriver: Ed25519Signer;
   reviews: ReviewDesk;
   alerts: AlertBook;
+  executions: ExecutionDesk;
   /** Streams that their providers send themselves, beside the source's. */
   registered?: {
     streams(): readonly RegisteredStream[];
@@ -226,6 +228,22 @@ export class Pipeline {
       const { id, item } = await reviews.appeal(record, envelope);
       await this.#log(catalogue.pending());
       return { id, item, index: catalogue.get(id).index! };
+    });
+  }
+
+  /**
+   * Takes what somebody signed who executed a derived figure again.
+   *
+   * @returns when the ledger has acknowledged it.
+   * @throws what {@link ExecutionDesk.attest} throws.
+   */
+  async execution(record: string, envelope: unknown): Promise<{ id: string; index: number }> {
+    return this.#exclusive(async () => {
+      const { catalogue, executions } = this.#o;
+      const { id, alerts } = await executions.attest(record, envelope);
+      this.#alert(alerts);
+      await this.#log(catalogue.pending());
+      return { id, index: catalogue.get(id).index! };
     });
   }
 

@@ -2,6 +2,7 @@ import { type Served, servedAs } from '@assay/checks/review';
 import {
   type Decision,
   decodePayload,
+  type ExecutionPredicate,
   type Finding,
   type Level,
   type OutcomePredicate,
@@ -68,6 +69,8 @@ export interface RecordDetail extends RecordSummary {
   /** Reviews that are in the log, the oldest first: none of a round that is open. */
   reviews: RecordReview[];
   appeals: { id: string; by: string; reason: string; at: string }[];
+  /** What others got who executed a derived figure again, the oldest first. */
+  executions: RecordExecution[];
   lineage: ReturnType<Catalogue['lineage']>;
 }
 
@@ -93,6 +96,12 @@ export interface RecordReview {
   reason: string;
   disputed: string[];
   evidence: string[];
+  at: string;
+}
+
+export interface RecordExecution extends Pick<ExecutionPredicate, 'function' | 'rows' | 'agrees'> {
+  id: string;
+  executor: string;
   at: string;
 }
 
@@ -241,7 +250,7 @@ function saidIn({ predicateType, predicate }: Statement): {
 function opinionsOn(
   catalogue: Catalogue,
   id: string,
-): Pick<RecordDetail, 'outcome' | 'review' | 'reviews' | 'appeals'> {
+): Pick<RecordDetail, 'outcome' | 'review' | 'reviews' | 'appeals' | 'executions'> {
   const opinions = catalogue
     .opinionsOn(id)
     .map(({ id, signer, entry }) => ({ id, signer, statement: statementOf(entry) }));
@@ -269,6 +278,10 @@ function opinionsOn(
     })),
     appeals: of(PREDICATE.appeal).map(({ id, signer, predicate }) => ({
       ...{ id, by: signer, reason: predicate.reason, at: predicate.appealedAt },
+    })),
+    executions: of(PREDICATE.execution).map(({ id, signer, predicate }) => ({
+      ...{ id, executor: signer, function: predicate.function, rows: predicate.rows },
+      ...{ agrees: predicate.agrees, at: predicate.executedAt },
     })),
   };
 }

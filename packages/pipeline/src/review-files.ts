@@ -1,4 +1,7 @@
-/** What the operator decides by files in the data folder: who reviews, which questions are planted, whose streams come in. */
+/**
+ * What the operator decides by files in the data folder: who reviews, who executes again, which
+ * questions are planted, whose streams come in.
+ */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type DataContract, parseContract } from '@assay/checks';
@@ -9,6 +12,9 @@ export interface EnrolledReviewer {
   /** A working name; it never leaves this node in a statement. */
   name: string | null;
 }
+
+/** Who may say what came out when a derived figure was executed again. */
+export type EnrolledExecutor = EnrolledReviewer;
 
 export interface GoldEntry {
   observation: string;
@@ -26,31 +32,32 @@ const MAX_ENTRIES = 1_000;
 
 /** The list of reviewers in a file. A missing file is an empty list. @throws ARGUMENT_INVALID */
 export function readReviewers(file: string): EnrolledReviewer[] {
-  return readList(file, 'reviewers').map((entry, i) => {
-    const { did, name = null } = entry as Partial<EnrolledReviewer>;
-    if (typeof did !== 'string' || (name !== null && typeof name !== 'string'))
-      throw malformed(file, `reviewers[${i}]`, '{ "did": "did:key:…", "name": … }');
-    publicKeyFromDid(did);
-    return { did, name };
-  });
+  return readEnrolled(file, 'reviewers');
 }
 
 /** Puts a reviewer on the list, or gives it another name. */
 export function enrolReviewer(file: string, reviewer: EnrolledReviewer): void {
-  publicKeyFromDid(reviewer.did);
-  const others = readReviewers(file).filter(({ did }) => did !== reviewer.did);
-  writeList(file, 'reviewers', [...others, reviewer]);
+  enrol(file, 'reviewers', reviewer);
 }
 
 /** Takes a reviewer off the list. @returns whether it was there. */
 export function dismissReviewer(file: string, did: string): boolean {
-  const all = readReviewers(file);
-  writeList(
-    file,
-    'reviewers',
-    all.filter((reviewer) => reviewer.did !== did),
-  );
-  return all.some((reviewer) => reviewer.did === did);
+  return dismiss(file, 'reviewers', did);
+}
+
+/** The list of executors in a file. A missing file is an empty list. @throws ARGUMENT_INVALID */
+export function readExecutors(file: string): EnrolledExecutor[] {
+  return readEnrolled(file, 'executors');
+}
+
+/** Puts an executor on the list, or gives it another name. */
+export function enrolExecutor(file: string, executor: EnrolledExecutor): void {
+  enrol(file, 'executors', executor);
+}
+
+/** Takes an executor off the list; what it signed stays. @returns whether it was there. */
+export function dismissExecutor(file: string, did: string): boolean {
+  return dismiss(file, 'executors', did);
 }
 
 /** Planted questions in a file. */
@@ -153,6 +160,34 @@ function contractFile(file: string, stream: string): string {
   return join(contractsFolder(file), `${stream}.odcs.yaml`);
 }
 
+type EnrolledList = 'reviewers' | 'executors';
+
+function readEnrolled(file: string, list: EnrolledList): EnrolledReviewer[] {
+  return readList(file, list).map((entry, i) => {
+    const { did, name = null } = entry as Partial<EnrolledReviewer>;
+    if (typeof did !== 'string' || (name !== null && typeof name !== 'string'))
+      throw malformed(file, `${list}[${i}]`, '{ "did": "did:key:…", "name": … }');
+    publicKeyFromDid(did);
+    return { did, name };
+  });
+}
+
+function enrol(file: string, list: EnrolledList, one: EnrolledReviewer): void {
+  publicKeyFromDid(one.did);
+  const others = readEnrolled(file, list).filter(({ did }) => did !== one.did);
+  writeList(file, list, [...others, one]);
+}
+
+function dismiss(file: string, list: EnrolledList, did: string): boolean {
+  const all = readEnrolled(file, list);
+  writeList(
+    file,
+    list,
+    all.filter((one) => one.did !== did),
+  );
+  return all.some((one) => one.did === did);
+}
+
 function readList(file: string, member: string): unknown[] {
   if (!existsSync(file)) return [];
   let value: unknown;
@@ -179,6 +214,6 @@ function replaceFile(file: string, text: string): void {
 
 function malformed(file: string, what: string, expected: string): AssayError {
   return new AssayError('ARGUMENT_INVALID', `${file}: ${what}: expected ${expected}`, {
-    next: 'correct the file, or write it with assay review enrol, assay review gold and assay stream add',
+    next: 'correct the file, or write it with assay review enrol, assay execution enrol, assay review gold and assay stream add',
   });
 }
