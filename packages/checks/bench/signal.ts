@@ -10,7 +10,7 @@ import {
   nabScore,
   normaliseNab,
 } from '../src/signal/nab-score.ts';
-import { newSeries, observe, speaks } from '../src/signal/series.ts';
+import { alarmStrength, newSeries, observe } from '../src/signal/series.ts';
 import { signal } from '../src/signal/signal.ts';
 import { autoregression } from '../src/signal/simulated.fixture.ts';
 import type { BenchSection } from './section.ts';
@@ -107,7 +107,7 @@ function readFiles(): NabFile[] {
     const memory = newSeries({ period: null });
     const scores = rows.map(([time, value]) => {
       const { distance } = observe(memory, Number(value), Date.parse(`${time!.replace(' ', 'T')}Z`));
-      return speaks(memory, distance) ? distance : 0;
+      return alarmStrength(memory, distance);
     });
     const windows = labels.map(([from, to]): [number, number] => {
       const first = times.indexOf(from.slice(0, 19));

@@ -1,4 +1,4 @@
-export { ALARM_DISTANCE, falseAlarmChance } from './calibration.ts';
+export { ALARM_DISTANCE, experience, falseAlarmChance } from './calibration.ts';
 export {
   bestNabThreshold,
   NAB_PROFILES,
@@ -7,6 +7,6 @@ export {
   nabScore,
   normaliseNab,
 } from './nab-score.ts';
-export { newSeries, observe, type SeriesMemory, type Surprise, speaks } from './series.ts';
+export { alarmStrength, newSeries, observe, type SeriesMemory, type Surprise } from './series.ts';
 export { type SignalMemory, signal } from './signal.ts';
 export type { SignalTerms } from './terms.ts';

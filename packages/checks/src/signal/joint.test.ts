@@ -3,9 +3,9 @@
  * degenerate inputs: constant, identical and absurd columns.
  */
 import { describe, expect, test } from 'vitest';
-import { ALARM_DISTANCE, falseAlarmChance } from './calibration.ts';
+import { ALARM_DISTANCE, experience, falseAlarmChance } from './calibration.ts';
 import { newJoint, observeJointly } from './joint.ts';
-import { newSeries, observe, speaks } from './series.ts';
+import { alarmStrength, newSeries, observe } from './series.ts';
 import { autoregression, whiteNoise } from './simulated.fixture.ts';
 
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -13,7 +13,7 @@ function run(rows: readonly number[][]) {
   const memory = newJoint(rows[0]!.length);
   return rows.map((row, at) => {
     const { distance, column } = observeJointly(memory, row, NAMES.slice(0, row.length));
-    const alarm = speaks(memory, distance) && distance >= ALARM_DISTANCE;
+    const alarm = alarmStrength(memory, distance) >= ALARM_DISTANCE;
     return { alarm, column, distance, chance: falseAlarmChance(distance, at) };
   });
 }
@@ -39,7 +39,9 @@ test('a gauge that leaves its twin by a value ordinary for both is found by the 
   ).toBe(true);
   for (const which of [0, 1]) {
     const memory = newSeries({ period: null });
-    const alone = rows.map((row) => observe(memory, row[which]!, null).distance >= ALARM_DISTANCE);
+    const alone = rows.map(
+      (row) => observe(memory, row[which]!, null).distance * experience(memory.seen) >= ALARM_DISTANCE,
+    );
     expect(alone.slice(2500, 2503)).toEqual([false, false, false]);
   }
 });

@@ -1,3 +1,4 @@
+import { experience } from './calibration.ts';
 import {
   newPeriodSearch,
   newProfile,
@@ -6,7 +7,7 @@ import {
   type Profile,
   searchPeriod,
 } from './cycle.ts';
-import { meet, type Novelty, newNovelty } from './novelty.ts';
+import { meet, type Novelty, newNovelty, SAME } from './novelty.ts';
 
 /** What is known of one series before its first value. Plain data of bounded size. */
 export interface SeriesMemory {
@@ -61,6 +62,7 @@ const WARM = 24;
 /** One pass to know the cycle, one to know how well it is kept. */
 const WARM_PASSES = 2;
 const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
 const RESIDUALS = 4;
 export const STANDSTILL = 'number of equal values in a row';
 /** So often any coarse sensor repeats itself; from there doublings count. */
@@ -72,8 +74,10 @@ export function newSeries(options: SeriesOptions): SeriesMemory {
   const add = (name: string, length: number, byClock: boolean) => {
     cycles[name] = { profile: newProfile(length, byClock), outside: [] };
   };
-  if (period === null) add('day', DAY_MS, true);
-  else if ('points' in period) add('cycle', period.points, false);
+  if (period === null) {
+    add('day', DAY_MS, true);
+    add('week', WEEK_MS, true);
+  } else if ('points' in period) add('cycle', period.points, false);
   else add('cycle', period.milliseconds, true);
   return {
     seen: 0,
@@ -93,7 +97,7 @@ export function newSeries(options: SeriesOptions): SeriesMemory {
  * Takes the next known value and says how far the series has gone from anything it did before.
  *
  * @param value finite.
- * @param time milliseconds, or null when unknown; then no daily pattern is looked for at this point.
+ * @param time milliseconds, or null when unknown; then no daily or weekly pattern is looked for at this point.
  */
 export function observe(memory: SeriesMemory, value: number, time: number | null): Surprise {
   if (memory.seen === 0) memory.origin = value;
@@ -105,10 +109,17 @@ export function observe(memory: SeriesMemory, value: number, time: number | null
   memory.next = (memory.next + 1) % LONGEST;
   let most: Surprise = { distance: 0, measure: 'value', value };
   const grain = 1e-9 * (memory.novelties.value?.range ?? 0) + 1e-12 * Math.abs(memory.origin);
-  const take = (measure: string, weight: number, taken: number, offset: number, ready = true) => {
+  const take = (
+    measure: string,
+    weight: number,
+    taken: number,
+    offset: number,
+    ready = true,
+    same = grain,
+  ) => {
     memory.novelties[measure] ??= newNovelty();
     const novelty = memory.novelties[measure];
-    const distance = weight * meet(novelty, taken, grain);
+    const distance = weight * meet(novelty, taken, same);
     if (ready && novelty.seen > WARM && distance > most.distance) {
       most = { distance, measure, value: taken + offset };
     }
@@ -125,36 +136,48 @@ export function observe(memory: SeriesMemory, value: number, time: number | null
   const still = standstill(memory);
   if (still.distance > most.distance) most = still;
   learnPeriod(memory, x, time);
+  // Where a cycle is kept well, departures are tiny and so is their range: what the series itself would call the same
+  // value is no departure.
+  const unnoticed = SAME * (memory.novelties.value?.range ?? 0);
   for (const [name, cycle] of Object.entries(memory.cycles)) {
     const position = cycle.profile.byClock ? time : memory.seen;
     const outside = position === null ? null : outsideProfile(cycle.profile, position, x);
     if (outside === null) continue;
     if (cycle.outside.push(outside) > RESIDUALS) cycle.outside.shift();
     const mean = cycle.outside.reduce((sum, one) => sum + one, 0) / cycle.outside.length;
-    take(`departure from the ${name}`, SHAPE_WEIGHT, mean, 0, cycle.profile.passes >= WARM_PASSES);
+    const ready = cycle.profile.passes >= WARM_PASSES;
+    take(`departure from the ${name}`, SHAPE_WEIGHT, mean, 0, ready, Math.max(grain, unnoticed));
   }
   return most;
 }
 
-/** Between which values the next one would be no alarm, unless it fell into a gap; null before anything is known. */
-export function expectedBand(memory: SeriesMemory, distance: number): { low: number; high: number } | null {
+/**
+ * Between which values the next one would be no alarm, unless it fell into a gap; null before anything is known.
+ *
+ * @param threshold of {@link alarmStrength}.
+ */
+export function expectedBand(memory: SeriesMemory, threshold: number): { low: number; high: number } | null {
   const novelty = memory.novelties.value;
   if (novelty === undefined || novelty.known.length === 0) return null;
-  const slack = distance * novelty.range;
+  const slack = (threshold / experience(memory.seen)) * novelty.range;
   const low = Math.min(...novelty.known) - slack;
   const high = Math.max(...novelty.known) + slack;
   return { low: low + memory.origin, high: high + memory.origin };
 }
 
-/** Whether a surprise is an alarm, or belongs to the one before: the same incident is told once. */
-export function speaks(memory: { seen: number; quiet: Quiet }, distance: number): boolean {
+/**
+ * How strongly a surprise calls for an alarm: its distance, weighted by {@link experience}; 0 when it belongs to the
+ * incident before, which is told once. From the threshold on it is an alarm.
+ */
+export function alarmStrength(memory: { seen: number; quiet: Quiet }, distance: number): number {
   const { quiet, seen } = memory;
+  const strength = distance * experience(seen);
   const rest = Math.max(24, Math.min(250, seen / 10));
   const past = seen - quiet.since;
   const held = past <= rest ? quiet.worst : quiet.worst * Math.max(0, 2 - past / rest);
-  if (distance <= Math.max(FAINTEST, held === 0 ? 0 : held + CLEARLY_WORSE)) return false;
-  memory.quiet = { since: seen, worst: distance };
-  return true;
+  if (strength <= Math.max(FAINTEST, held === 0 ? 0 : held + CLEARLY_WORSE)) return 0;
+  memory.quiet = { since: seen, worst: strength };
+  return strength;
 }
 const FAINTEST = 0.025;
 const CLEARLY_WORSE = 0.035;
@@ -174,10 +197,10 @@ function learnPeriod(memory: SeriesMemory, x: number, time: number | null): void
   const period = searchPeriod(memory.search, x);
   const present = memory.cycles.cycle?.profile.period;
   if (period === null || (present !== undefined && Math.abs(period - present) <= 1)) return;
-  // The day by the clock is watched already, and more exactly.
+  // The clock's day and week are watched already, and more exactly.
   const lasts =
     time === null || memory.firstTime === null ? 0 : ((time - memory.firstTime) / memory.seen) * period;
-  if (Math.abs(lasts / DAY_MS - 1) < 0.05) return;
+  if ([DAY_MS, WEEK_MS].some((watched) => Math.abs(lasts / watched - 1) < 0.05)) return;
   memory.cycles.cycle = { profile: newProfile(period, false), outside: [] };
   delete memory.novelties['departure from the cycle'];
 }

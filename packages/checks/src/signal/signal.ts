@@ -5,13 +5,13 @@ import { toRanges } from '../rules/row-ranges.ts';
 import { falseAlarmChance } from './calibration.ts';
 import { type JointMemory, newJoint, observeJointly } from './joint.ts';
 import {
+  alarmStrength,
   expectedBand,
   newSeries,
   observe,
   type SeriesMemory,
   STANDSTILL,
   type Surprise,
-  speaks,
 } from './series.ts';
 import { readSignalTerms, type SignalTerms } from './terms.ts';
 
@@ -58,7 +58,7 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$/;
  */
 export const signal: Detector<SignalTerms, SignalMemory> = {
   name: 'signal',
-  version: '1.0.0',
+  version: '1.1.0',
   readTerms: readSignalTerms,
   begin: (terms) => ({
     rows: 0,
@@ -134,7 +134,7 @@ function judgeValue(
   const band = expectedBand(series, terms.threshold);
   const known = series.seen;
   const surprise = observe(series, value, time.ms);
-  const alarm = speaks(series, surprise.distance) && surprise.distance >= terms.threshold;
+  const alarm = alarmStrength(series, surprise.distance) >= terms.threshold;
   if (known < terms.probation) {
     tally.learning++;
     return;
@@ -165,7 +165,7 @@ function judgeTogether(
   }
   const known = joint.seen;
   const surprise = observeJointly(joint, values as number[], terms.columns);
-  const alarm = speaks(joint, surprise.distance) && surprise.distance >= terms.threshold;
+  const alarm = alarmStrength(joint, surprise.distance) >= terms.threshold;
   if (known < terms.probation) {
     tally.learning++;
     return;

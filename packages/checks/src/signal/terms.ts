@@ -10,7 +10,7 @@ export interface SignalTerms {
   time: string;
   /** The known period of the series; null when it is to be learned. */
   period: { milliseconds: number } | { points: number } | null;
-  /** Distance of an alarm, in ranges of what was seen before. Smaller is more sensitive. */
+  /** Distance of an alarm after 1,000 values, in ranges of what was seen before. Smaller is more sensitive. */
   threshold: number;
   /** Known values before the detector judges. */
   probation: number;
