@@ -98,7 +98,8 @@ test('one configuration has the same addresses on two chains, and a second start
   const second = await deploy(chains[1]!);
   expect(second.addresses).toEqual(place.addresses);
   const before = await client.getBlockNumber();
-  expect((await deploy(chains[0]!)).addresses).toEqual(place.addresses);
+  // Also where readers begin to look for events: else a node that starts again has forgotten who its reviewers are.
+  expect(await deploy(chains[0]!)).toEqual(place);
   expect(await client.getBlockNumber()).toBe(before);
 });
 

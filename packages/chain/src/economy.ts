@@ -53,7 +53,9 @@ export async function deployEconomy(options: {
   const { rpcUrl, chainId, deployer, only } = options;
   const { client, send, fund } = openLine(rpcUrl, deployer);
   const { addresses, steps, setup, stillAdmin, deploymentProxy } = systemDeployment(options.config);
-  const deployedAtBlock = Number(await client.getBlockNumber());
+  const deployedAtBlock = options.developmentChain
+    ? await beginningOf(client, addresses.AccessManager)
+    : Number(await client.getBlockNumber());
   const place = { chainId, rpcUrl, addresses, deployedAtBlock };
   const missing = [];
   for (const step of steps) {
@@ -77,6 +79,18 @@ export async function deployEconomy(options: {
     await send(`the set-up call ${data.slice(0, 10)} to ${to}`, { to, data });
   }
   return place;
+}
+
+/**
+ * The block before the system's first contract, also when it was deployed by an earlier start: readers look for events
+ * from there. The access manager comes first, and its constructor tells of its first admin.
+ */
+async function beginningOf(
+  client: ReturnType<typeof openLine>['client'],
+  accessManager: Hex,
+): Promise<number> {
+  const [first] = await client.getLogs({ address: accessManager, fromBlock: 0n });
+  return first ? Math.max(Number(first.blockNumber) - 1, 0) : Number(await client.getBlockNumber());
 }
 
 /**
