@@ -19,7 +19,7 @@ import { AssayError, type Finding, type FindingStatus } from '@assay/core';
 import { type Command, type ExitCode, usageError } from './command.ts';
 import { detectorsHere } from './detectors.ts';
 import { instantNow } from './node-client.ts';
-import { mediaTypeOf } from './submit.ts';
+import { mediaTypeOf, metadataIn } from './submit.ts';
 
 const USAGE =
   'check <file> --contract <yaml|suite.json> [--object <name>] [--format <format>] [--result-format <format>] [--encoding <name>] [--memory <size>] [--max-seconds <n>] [--detectors <file or folder>] [--json] | check <picture or document> --contract <yaml> [--metadata <m.json>]';
@@ -51,7 +51,7 @@ export const checkCommand: Command = {
     const own = values.detectors as unknown as string[] | undefined;
     const asked = { contract, detectors: await detectorsHere(own), observedAt: instantNow() };
     if (isAboutFiles(contract)) {
-      const metadata = typeof values.metadata === 'string' ? JSON.parse(readText(values.metadata)) : {};
+      const metadata = typeof values.metadata === 'string' ? JSON.parse(metadataIn(values.metadata)) : {};
       const bytes = new Uint8Array(readBytes(file));
       const specimen = { name: basename(file), mediaType: mediaTypeOf(file), bytes, metadata };
       return tellWhole(file, contract, await examineWhole(specimen, asked), values.json === true);

@@ -149,7 +149,8 @@ function fileRow(
   };
 }
 
-function metadataIn(file: string): string {
+/** What is declared of a file, in canonical JSON. */
+export function metadataIn(file: string): string {
   const bytes = readBytes(file);
   try {
     return canonicalJson(JSON.parse(Buffer.from(bytes).toString('utf8')));

@@ -1,25 +1,10 @@
 import type { ProviderState, ProvidersState } from '@assay/chain';
 import { DECISIONS, fromScaled } from '@assay/core';
 import type { Backing, Credibility, CredibilityPoint } from '@assay/pipeline';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { App } from './app.ts';
 import { NO_ECONOMY, type NoEconomy } from './economy-routes.ts';
 import type { NodeView } from './node-view.ts';
-
-type App = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
 
 /** How far a provider can be believed, or why that is not known. */
 interface Believed {

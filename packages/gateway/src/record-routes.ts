@@ -1,23 +1,8 @@
 import { AssayError, DECISIONS, LEVELS, MAX_FILES, MAX_FILES_BYTES, MAX_PAYLOAD_BYTES } from '@assay/core';
 import { type Catalogue, describeRecord, listRecords, type RecordSummary, SERVED } from '@assay/pipeline';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { App } from './app.ts';
 import type { NodeView } from './node-view.ts';
-
-type App = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
 
 const instant = z
   .string()

@@ -1,24 +1,9 @@
 import { AssayError, DECISIONS, LEVELS, ROW_SCHEMAS, reviewerOf } from '@assay/core';
 import { CAUSES } from '@assay/pipeline';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyRequest,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { App } from './app.ts';
 import type { NodeView } from './node-view.ts';
-
-type App = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
 
 const id = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hexadecimal digits');
 const decision = z.enum(DECISIONS);

@@ -225,8 +225,8 @@ const PATTERNS = {
 } as const;
 export type PatternType = keyof typeof PATTERNS;
 
-/** What a rule of engine `greatExpectations` may name, with aliases that Great Expectations has had. */
-export const GREAT_EXPECTATIONS: readonly string[] = [
+/** Great Expectations' names for what is asked of each row by itself or among others. */
+const MAPS: readonly string[] = [
   'expect_column_values_to_be_null',
   'expect_column_values_to_not_be_null',
   'expect_column_values_to_be_of_type',
@@ -250,8 +250,13 @@ export const GREAT_EXPECTATIONS: readonly string[] = [
   'expect_column_pair_values_to_be_in_set',
   'expect_compound_columns_to_be_unique',
   'expect_select_column_values_to_be_unique_within_record',
-  'expect_multicolumn_values_to_be_unique',
   'expect_multicolumn_sum_to_equal',
+];
+
+/** What a rule of engine `greatExpectations` may name, with aliases that Great Expectations has had. */
+export const GREAT_EXPECTATIONS: readonly string[] = [
+  ...MAPS,
+  'expect_multicolumn_values_to_be_unique',
   ...AGGREGATES,
   'expect_column_quantile_values_to_be_between',
   ...DISTINCTS,
@@ -966,30 +971,7 @@ export function satisfies(operator: Operator, value: Decimal | boolean | string)
 
 /** Types of {@link MapBody}. */
 export const MAP_TYPES: ReadonlySet<string> = new Set([
-  'expect_column_values_to_be_null',
-  'expect_column_values_to_not_be_null',
-  'expect_column_values_to_be_of_type',
-  'expect_column_values_to_be_in_type_list',
-  'expect_column_values_to_be_in_set',
-  'expect_column_values_to_not_be_in_set',
-  'expect_column_values_to_be_between',
-  ...Object.keys(PATTERNS),
-  'expect_column_value_lengths_to_be_between',
-  'expect_column_value_lengths_to_equal',
-  'expect_column_values_to_be_increasing',
-  'expect_column_values_to_be_decreasing',
-  'expect_column_values_to_match_strftime_format',
-  'expect_column_values_to_be_dateutil_parseable',
-  'expect_column_values_to_be_json_parseable',
-  'expect_column_values_to_match_json_schema',
-  'expect_column_values_to_be_unique',
-  'expect_column_value_z_scores_to_be_less_than',
-  'expect_column_pair_values_to_be_equal',
-  'expect_column_pair_values_a_to_be_greater_than_b',
-  'expect_column_pair_values_to_be_in_set',
-  'expect_compound_columns_to_be_unique',
-  'expect_select_column_values_to_be_unique_within_record',
-  'expect_multicolumn_sum_to_equal',
+  ...MAPS,
   'expect_column_values_to_be_multiple_of',
   'expect_column_steps_to_be_at_most',
   'expect_column_to_be_positive_within',
