@@ -45,11 +45,27 @@ export interface FileRow {
 /** One reading of a device (`reading/v1`): named decimal strings at a time. */
 export type Reading = { time: string } & Record<string, Decimal | null>;
 
+/** One record of a table (`record/v1`): texts by name at a time. What each column must hold is its data contract's to say. */
+export type TableRecord = { time: string } & Record<string, string | null>;
+
+/** One row of a derived figure (`figure/v1`): JSON without numbers, so that no float is ever signed. */
+export type FigureRow = { time: string } & Record<string, FigureValue>;
+export type FigureValue =
+  | string
+  | boolean
+  | null
+  | readonly FigureValue[]
+  | { readonly [name: string]: FigureValue };
+
 /** Bounds of the files of one observation. */
 export const MAX_FILES = 16;
 export const MAX_FILES_BYTES = 16 * 1024 * 1024;
 const MAX_METADATA = 16_384;
 const MAX_VALUES = 32;
+const MAX_TEXT = 4_096;
+/** Of one figure's row. */
+const MAX_DEPTH = 6;
+const MAX_MEMBERS = 4_096;
 
 /** Largest payload that one observation may commit to. */
 export const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
@@ -153,6 +169,8 @@ export function checkRow(row: unknown, schema: RowSchema, path: string, fail: Fa
   }
   if (schema === 'file/v1') return checkFile(row, path, fail);
   if (schema === 'reading/v1') return checkReading(row, path, fail);
+  if (schema === 'record/v1') return checkRecord(row, path, fail);
+  if (schema === 'figure/v1') return checkFigure(row, path, fail);
   const rate = exactly(row, path, ['time', 'rate', 'venues', 'excluded'], fail, ['partitions']);
   instant(rate.time, `${path}.time`, fail);
   decimal(rate.rate, `${path}.rate`, fail);
@@ -203,6 +221,39 @@ export function metadataOf(metadata: string, path: string, fail: Fail): Readonly
 }
 
 function checkReading(row: unknown, path: string, fail: Fail): Row {
+  const values = namedValues(row, path, fail);
+  for (const [name, value] of Object.entries(values))
+    if (value !== null) decimal(value, `${path}.${name}`, fail);
+  return row as Row;
+}
+
+function checkRecord(row: unknown, path: string, fail: Fail): Row {
+  const values = namedValues(row, path, fail);
+  for (const [name, value] of Object.entries(values))
+    if (value !== null) text(value, `${path}.${name}`, fail, MAX_TEXT);
+  return row as Row;
+}
+
+function checkFigure(row: unknown, path: string, fail: Fail): Row {
+  const values = namedValues(row, path, fail);
+  let members = 0;
+  const check = (value: unknown, at: string, depth: number): void => {
+    members += 1;
+    if (members > MAX_MEMBERS) fail(`${path}: expected at most ${MAX_MEMBERS} members`);
+    if (value === null || typeof value === 'boolean') return;
+    if (typeof value !== 'object') {
+      text(value, at, fail, MAX_TEXT);
+      return;
+    }
+    if (depth === MAX_DEPTH) fail(`${at}: expected at most ${MAX_DEPTH} levels`);
+    for (const [name, inner] of Object.entries(value)) check(inner, `${at}.${name}`, depth + 1);
+  };
+  for (const [name, value] of Object.entries(values)) check(value, `${path}.${name}`, 1);
+  return row as Row;
+}
+
+/** A row's members beside its time. */
+function namedValues(row: unknown, path: string, fail: Fail): Record<string, unknown> {
   if (typeof row !== 'object' || row === null || Array.isArray(row))
     return fail(`${path}: expected an object`);
   const { time, ...values } = row as Record<string, unknown>;
@@ -210,7 +261,7 @@ function checkReading(row: unknown, path: string, fail: Fail): Row {
   const names = Object.keys(values);
   if (names.length === 0 || names.length > MAX_VALUES)
     fail(`${path}: expected 1 to ${MAX_VALUES} values, got ${names.length}`);
-  for (const name of names) {
+  for (const name of names)
     pattern(
       name,
       `${path}: the name of a value`,
@@ -218,9 +269,7 @@ function checkReading(row: unknown, path: string, fail: Fail): Row {
       'letters, digits and _',
       fail,
     );
-    if (values[name] !== null) decimal(values[name], `${path}.${name}`, fail);
-  }
-  return row;
+  return values;
 }
 
 /** Whether a row lies in some ranges. */

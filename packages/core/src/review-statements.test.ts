@@ -547,6 +547,37 @@ test('rows of files and readings, and what is not one', () => {
   }
 });
 
+test('records of tables and rows of figures: texts only, and no float is ever signed', () => {
+  const read = (row: unknown, kind: 'record/v1' | 'figure/v1') => () =>
+    checkRow(row, kind, 'row', (message) => {
+      throw new AssayError('ROW_MALFORMED', message);
+    });
+  const record = { time: TIME, asset: 'BTC', close: '1.5', note: null };
+  const figure = { time: TIME, asset: 'BTC', parts: { technical: '60', onChain: null }, tags: ['a', true] };
+  expect(read(record, 'record/v1')()).toEqual(record);
+  expect(read(figure, 'figure/v1')()).toEqual(figure);
+  expect(schema('record')(record)).toBe(true);
+  expect(schema('figure')(figure)).toBe(true);
+  for (const bad of [
+    ...[{ time: TIME }, { ...record, close: 1.5 }, { ...record, close: 'x'.repeat(4_097) }, null, []],
+    ...[{ ...record, 'a b': '1' }, { asset: 'BTC' }, { time: 'now', asset: 'BTC' }],
+  ]) {
+    for (const kind of ['record', 'figure'] as const) {
+      expect(read(bad, `${kind}/v1`), JSON.stringify(bad)).toThrow(AssayError);
+      expect(schema(kind)(bad), JSON.stringify(bad)).toBe(false);
+    }
+  }
+  expect(read(figure, 'record/v1')).toThrow(AssayError);
+  for (const parts of [[0.5], { a: { b: 1 } }, 'x'.repeat(4_097)]) {
+    expect(read({ ...figure, parts }, 'figure/v1')).toThrow(AssayError);
+    expect(schema('figure')({ ...figure, parts })).toBe(false);
+  }
+  // Only the reader counts levels and members.
+  const deep = JSON.parse(`${'['.repeat(7)}${']'.repeat(7)}`);
+  expect(read({ ...figure, parts: deep }, 'figure/v1')).toThrow(AssayError);
+  expect(read({ ...figure, parts: Array(4_097).fill('1') }, 'figure/v1')).toThrow(AssayError);
+});
+
 test('a request proves its reviewer for this method, path and time, and nothing else', async () => {
   const [one, two] = reviewers as [Ed25519Signer, Ed25519Signer];
   const request = { method: 'GET', path: '/v1/reviews', time: TIME };

@@ -91,6 +91,8 @@ export const ROW_SCHEMAS = [
   'material/v1',
   'file/v1',
   'reading/v1',
+  'record/v1',
+  'figure/v1',
 ] as const;
 export type RowSchema = (typeof ROW_SCHEMAS)[number];
 
@@ -110,7 +112,7 @@ export const SOURCE_MODES = ['live', 'replay', 'simulated'] as const;
 export type SourceMode = (typeof SOURCE_MODES)[number];
 
 /** How often a source gives a row; `irregular` for files and sensors that speak when they have something. */
-export const INTERVALS = ['1m', 'irregular'] as const;
+export const INTERVALS = ['1m', '1d', 'irregular'] as const;
 
 /** A provider's statement about a batch of rows. Its subject is the payload's digest. */
 export interface ObservationPredicate {

@@ -1,11 +1,4 @@
-export { assessRates, type RateAssessment } from './rate-checks.ts';
-export {
-  BTC_USD,
-  type ExclusionReason,
-  RATE_FUNCTION,
-  type RateInput,
-  type RateParameters,
-  type ReferenceRate,
-  referenceRates,
-} from './reference-rate.ts';
-export { twiceWeightedMedian, type Weighted } from './volume-weighted-median.ts';
+export * from './figure.ts';
+export * from './panel/index.ts';
+export * from './rate/index.ts';
+export * from './rows.ts';

@@ -293,8 +293,8 @@ function verdictOnRates(
 
 /** The files whose bytes decide a rate. */
 const RATE_SOURCES = [
-  '../../market/src/reference-rate.ts',
-  '../../market/src/volume-weighted-median.ts',
+  '../../market/src/rate/reference-rate.ts',
+  '../../market/src/rate/volume-weighted-median.ts',
   '../../core/src/decimal.ts',
   '../../core/src/batch.ts',
   '../../core/src/canonical-json.ts',

@@ -1,0 +1,1 @@
+export { dayIndex, dayOf, emptyPanel, instantOfDay, type Panel, seriesOf } from './panel.ts';
