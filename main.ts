@@ -65,7 +65,9 @@ async function follow(
   const first = new Promise<void>((resolve) => {
     firstWindow = resolve;
   });
+  node.reachedAt(address);
   const running = node.pipeline.run({ signal: stop.signal, onWindow: firstWindow });
+  const trading = node.market?.run(stop.signal);
   // The screen is worth more when it shows what the first window brought, and who cosigned it.
   const shown = Promise.race([first, running]).then(() => node.ledger.whenPublished(node.ledger.size));
   await Promise.race([shown, running, new Promise((resolve) => setTimeout(resolve, SCREEN_AFTER_MS))]);
@@ -76,9 +78,10 @@ async function follow(
       status: node.view.status(),
       version: node.version,
       notice: node.notice,
+      market: node.view.market?.status() ?? null,
     }),
   );
-  await running;
+  await Promise.all([running, trading]);
   if (!stop.signal.aborted)
     process.stdout.write('The recording has ended; the console stays up. Ctrl-C stops everything.\n');
   if (!stop.signal.aborted)
@@ -96,6 +99,7 @@ async function runOnce(node: Node, options: StartOptions, stop: AbortController)
     untilMs,
     onWindow: (toMs) => printProgress((toMs - startMs) / (untilMs - startMs)),
   });
+  await node.market?.run(stop.signal);
   const published = await Promise.race([
     node.ledger.whenPublished(node.ledger.size).then(() => true),
     new Promise<boolean>((resolve) => setTimeout(() => resolve(false), PUBLISH_TIMEOUT_MS).unref()),

@@ -11,8 +11,8 @@ import {
 } from '@assay/core';
 import type { NodeStatus } from '@assay/gateway';
 import type { Ledger } from '@assay/ledger';
-import { BTC_USD } from '@assay/market';
-import { type Catalogue, rateStream } from '@assay/pipeline';
+import { BTC_USD, FIGURES } from '@assay/market';
+import { type Catalogue, figureStream, rateStream } from '@assay/pipeline';
 import { instantOf, type MarketSource, STREAMS, type Venue } from '@assay/sources';
 import type { RunSummary } from './screen.ts';
 
@@ -28,6 +28,8 @@ export interface NodeIdentity {
   deriver: string;
   /** Streams that their providers send themselves. */
   registered: () => readonly { stream: string; provider: string }[];
+  /** What the market's providers are called, by DID. */
+  names: ReadonlyMap<string, string>;
   /** DIDs. */
   reviewers: () => readonly string[];
   executors: () => readonly string[];
@@ -63,7 +65,14 @@ export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): Tru
     witnesses: { quorum, vkeys: witnesses.map((witness) => witness.vkey) },
     providers: [
       ...[...providers].map(([venue, { did }]) => ({ did, streams: streamsOf(venue) })),
-      { did: deriver, streams: [rateStream(BTC_USD.pair, '1m'), rateStream(BTC_USD.pair, '1h')] },
+      {
+        did: deriver,
+        streams: [
+          rateStream(BTC_USD.pair, '1m'),
+          rateStream(BTC_USD.pair, '1h'),
+          ...FIGURES.map(({ figure }) => figureStream(figure.name)),
+        ],
+      },
       ...registered().map(({ stream, provider }) => ({ did: provider, streams: [stream] })),
     ],
     checkers: [checker],

@@ -53,6 +53,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { nodeDetectors } from './node-detectors.ts';
 import { nodeSystem, prepareAnchors, startEconomy } from './node-economy.ts';
 import { Backlog, healthOf, PublicationMeter } from './node-health.ts';
+import { openMarket, startMarket } from './node-market.ts';
 import {
   logPolicyOf,
   type NodeIdentity,
@@ -129,9 +130,10 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     startWitnesses(layout.witness, { origin, vkey: logSigner.vkey }, closers),
     options.chains === 'embedded' ? startChain(layout.chain, closers) : Promise.resolve(null),
     openSource(options, catalogue, closers, stop.signal),
+    options.market ? openMarket(options.market, { secret, seed: options.seed }) : Promise.resolve(null),
   ] as const;
   await Promise.allSettled(starts);
-  const [witnesses, chain, source] = await Promise.all(starts);
+  const [witnesses, chain, source, market] = await Promise.all(starts);
 
   const providers = new Map(
     await Promise.all(
@@ -202,7 +204,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     providers,
     checker: checker!.did,
     deriver: deriver!.did,
-    registered: () => readStreams(layout.streams),
+    registered: () => [...(market?.streams ?? []), ...readStreams(layout.streams)],
+    names: market?.names ?? new Map(),
     reviewers: () => readReviewers(layout.reviewers).map(({ did }) => did),
     executors: () => readExecutors(layout.executors).map(({ did }) => did),
     chains: keepers.states().map(({ chainId, contract }) => ({ chainId, contract })),
@@ -216,6 +219,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   };
   writePolicy();
 
+  let address = 'http://127.0.0.1';
   let publishedAt: string | null = null;
   const meter = new PublicationMeter();
   const unread = new Backlog();
@@ -260,7 +264,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   closing(closers, keepUpdating(index));
   const monitor = closing(closers, watchOwnLog(layout.monitor, identity, tiles));
 
-  const registered = streamRegistry(layout.streams, contracts);
+  for (const [stream, contract] of market?.contracts ?? []) contracts.set(stream, contract);
+  const registered = streamRegistry(layout.streams, contracts, market?.streams);
   registered.streams();
   const engine = closing(closers, await openRuleEngine());
   // A contract that names a detector which is not here gets unknown for an answer.
@@ -301,6 +306,22 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   pipeline.subscribe(emit);
   await pipeline.recover();
   closing(closers, keepTicking(pipeline));
+  const trading =
+    market &&
+    options.market &&
+    closing(
+      closers,
+      startMarket(market, options.market, {
+        catalogue,
+        pipeline,
+        webhookSecret: secret('webhooks'),
+        baseUrl: () => address,
+        onTrouble: (text) => {
+          process.stderr.write(`assay: market: ${text}\n`);
+          emit({ type: 'incident', time: now(), text: `market: ${text}` });
+        },
+      }),
+    );
 
   const economy =
     chain &&
@@ -377,6 +398,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       now: (did, backing) => credibility.now(did, backing),
       history: (did, backing) => credibility.history(did, backing),
     },
+    market: trading?.desk ?? null,
+    alertRules: trading?.rules ?? null,
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
   };
   return {
@@ -386,14 +409,23 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     ledger,
     keepers,
     source,
+    market: trading,
+    /** Where people find this node's pages, for the links in what is sent to them. */
+    reachedAt: (url: string) => {
+      address = url;
+    },
     summary: () => summaryOf(identity, parts),
     notice: chain?.notice ?? null,
   };
 }
 
 /** Whose data this node takes: the venues that it asks, and those who send under a registered stream. */
-function dataProviders({ providers, registered }: NodeIdentity): { did: string; name: string | null }[] {
-  const named = new Map<string, string | null>([...providers].map(([name, { did }]) => [did, name]));
+function dataProviders({ providers, registered, names }: NodeIdentity): {
+  did: string;
+  name: string | null;
+}[] {
+  const named = new Map<string, string | null>([...names]);
+  for (const [name, { did }] of providers) named.set(did, name);
   for (const { provider } of registered()) if (!named.has(provider)) named.set(provider, null);
   return [...named].map(([did, name]) => ({ did, name }));
 }

@@ -21,6 +21,24 @@ export interface StartOptions {
   detectors: string[];
   seed: number | undefined;
   hours: number | undefined;
+  /** The daily market of many assets; null when none is followed. */
+  market: MarketOptions | null;
+}
+
+/** What the market is made of, and whom it answers and alerts. */
+export interface MarketOptions {
+  source: SourceMode | undefined;
+  replay: string | undefined;
+  historyDays: number | undefined;
+  /** News feeds to read, live only. */
+  feeds: string[];
+  /** Mail server for alerts. */
+  smtp: { url: string; from: string } | null;
+  privateWebhooks: boolean;
+  /** File of keys for `/v2`, one a line. */
+  apiKeys: string | undefined;
+  /** OpenAI-compatible endpoint that may phrase answers; it never gives a number. */
+  phrasing: { url: string; model: string; apiKey: string | null } | null;
 }
 
 export const USAGE = `assay: a node that checks, records and anchors data
@@ -43,6 +61,17 @@ usage: npm start -- [options]
   --no-chain                      do not anchor
   --detectors <file or folder>    detectors of your own, which contracts may ask for; may be repeated
   --seed <n> --hours <n>          of the simulated market
+  --market live|replay|simulated|none
+                                  daily figures of many assets: grades, signals, indices … (default: live if reachable,
+                                  else the recording if there is one, else simulated; with --once: none)
+  --market-replay <folder>        recording of daily bars and market capitalisations, Parquet files
+  --market-days <n>               history to read in (default 730)
+  --feed <url>                    RSS, Atom or JSON feed of news, for a live market; may be repeated
+  --smtp <url> --mail-from <addr> mail server for alerts (or ASSAY_SMTP in the environment)
+  --private-webhooks              alerts may go to addresses of your own network
+  --api-keys <file>               keys that /v2 asks for in x-api-key, one a line (default: any key, on loopback)
+  --phrase <url> --phrase-model <name>
+                                  OpenAI-compatible endpoint that phrases answers of /v2/tmai; key in ASSAY_PHRASE_KEY
   --help
 `;
 
@@ -78,6 +107,7 @@ export function parseOptions(args: string[]): StartOptions | 'help' {
     detectors: values.detectors ?? [],
     seed: values.seed === undefined ? undefined : integer('--seed', values.seed, 0, 2 ** 32 - 1),
     hours: values.hours === undefined ? undefined : integer('--hours', values.hours, 1, 24 * 366),
+    market: marketOf(values, once),
   };
 }
 
@@ -104,12 +134,60 @@ function parse(args: string[]) {
         'no-chain': { type: 'boolean' },
         seed: { type: 'string' },
         hours: { type: 'string' },
+        market: { type: 'string' },
+        'market-replay': { type: 'string' },
+        'market-days': { type: 'string' },
+        feed: { type: 'string', multiple: true },
+        smtp: { type: 'string' },
+        'mail-from': { type: 'string' },
+        'private-webhooks': { type: 'boolean' },
+        'api-keys': { type: 'string' },
+        phrase: { type: 'string' },
+        'phrase-model': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     }).values;
   } catch (cause) {
     throw invalid((cause as Error).message, 'npm start -- --help lists the options');
   }
+}
+
+/** A run that processes the source once follows the market only when asked to. */
+function marketOf(values: ReturnType<typeof parse>, once: boolean): MarketOptions | null {
+  const { market, phrase } = values;
+  if (market === 'none' || (once && market === undefined)) return null;
+  if (market !== undefined && !SOURCE_MODES.includes(market as SourceMode)) {
+    throw invalid(
+      `expected --market ${SOURCE_MODES.join(', ')} or none, got ${JSON.stringify(market)}`,
+      'choose one of them',
+    );
+  }
+  const smtp = values.smtp ?? process.env.ASSAY_SMTP;
+  const from = values['mail-from'];
+  if ((smtp === undefined) !== (from === undefined))
+    throw invalid('--smtp (or ASSAY_SMTP) and --mail-from go together', 'give both, or neither');
+  if (smtp !== undefined && !/^smtps?:$/.test(URL.parse(smtp)?.protocol ?? ''))
+    throw invalid('expected --smtp to be an address like smtp://user:password@host:587', 'correct it');
+  if (phrase !== undefined && !/^https?:$/.test(URL.parse(phrase)?.protocol ?? ''))
+    throw invalid('expected --phrase to be an http address', 'for example http://localhost:11434/v1');
+  const days = values['market-days'];
+  return {
+    source: market as SourceMode | undefined,
+    replay: values['market-replay'],
+    historyDays: days === undefined ? undefined : integer('--market-days', days, 60, 2_000),
+    feeds: values.feed ?? [],
+    smtp: smtp !== undefined && from !== undefined ? { url: smtp, from } : null,
+    privateWebhooks: values['private-webhooks'] ?? false,
+    apiKeys: values['api-keys'],
+    phrasing:
+      phrase === undefined
+        ? null
+        : {
+            url: phrase,
+            model: values['phrase-model'] ?? 'default',
+            apiKey: process.env.ASSAY_PHRASE_KEY ?? null,
+          },
+  };
 }
 
 function sourceOf(text: string): SourceMode {

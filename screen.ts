@@ -1,5 +1,6 @@
 import type { Decision, SourceMode } from '@assay/core';
 import type { NodeStatus } from '@assay/gateway';
+import type { MarketStatus } from '@assay/pipeline';
 
 /** What a finished run came to; the last line of `--once --json`. */
 export interface RunSummary {
@@ -26,8 +27,9 @@ export function startScreen(view: {
   status: NodeStatus;
   version: string;
   notice: string | null;
+  market: MarketStatus | null;
 }): string {
-  const { address, dataDir, status, version, notice } = view;
+  const { address, dataDir, status, version, notice, market } = view;
   const { node, log, witnesses, anchors, sources } = status;
   const ready = witnesses.list.filter(({ state }) => state === 'ok').length;
   const chains = anchors.map(
@@ -41,6 +43,17 @@ export function startScreen(view: {
     '',
     line('Console', address),
     line('Source', node.describe),
+    ...(market
+      ? [
+          line('Market', market.describe),
+          line(
+            '',
+            market.busy
+              ? `${market.progress.days} of ${market.progress.of} days read in; figures follow: ${address}/markets`
+              : `figures up to ${market.to?.slice(0, 10) ?? 'none yet'}: ${address}/markets`,
+          ),
+        ]
+      : []),
     line('Log', `${log.origin}  size ${log.size}`),
     line('Key', log.vkey),
     line('Witnesses', `${ready} of ${witnesses.of} cosigned the last checkpoint, quorum ${witnesses.quorum}`),

@@ -29,7 +29,7 @@ export {
   parseContract,
   type Rule,
 } from './rules/contract.ts';
-export { CONTRACTS_FOLDER, loadContracts } from './rules/contract-files.ts';
+export { CONTRACTS_FOLDER, loadContracts, marketContract } from './rules/contract-files.ts';
 export {
   type CheckedBatch,
   historyAfter,

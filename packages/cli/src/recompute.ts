@@ -22,7 +22,7 @@ export const recomputeCommand: Command = {
       throw usageError('expected one id of a derived figure', `assay ${USAGE}`);
     const { catalogue } = openDataDir(values['data-dir'] as string);
     const { entry, row } = resolveRecord(id, catalogue);
-    const again = recompute(catalogue, entry);
+    const again = await recompute(catalogue, entry);
     const { payload, recorded, materials, rows, agrees } = again;
     const same = Buffer.compare(payload, recorded) === 0;
     const attested = values.attest ? await attest(entry.id, again, values) : null;

@@ -89,6 +89,8 @@ export interface NodeView {
     now(did: string, backing: Backing | null): Credibility | null;
     history(did: string, backing: Backing | null): CredibilityPoint[];
   };
+  /** Rules that raise alerts about figures; null where the node follows no market. */
+  alertRules: AlertRuleView | null;
   /** The built console; null where it was not built. */
   consoleDirectory: string | null;
 }

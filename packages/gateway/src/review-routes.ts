@@ -358,7 +358,7 @@ async function proven(request: FastifyRequest, { nowMs }: NodeView): Promise<str
 }
 
 /** What is not signed is taken from our own pages and from programs, not from another site's page. */
-function refuseOtherPages({ headers: { origin, host } }: FastifyRequest): void {
+export function refuseOtherPages({ headers: { origin, host } }: FastifyRequest): void {
   if (origin === undefined || URL.parse(origin)?.host === host) return;
   throw new AssayError('REQUEST_INVALID', `a page of ${origin.slice(0, 80)} may not do this`, {
     next: 'use the console of this node, or `assay alerts`',

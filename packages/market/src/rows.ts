@@ -337,6 +337,14 @@ export interface ObservedRows {
   development: DevelopmentRow;
 }
 export type ObservedKind = keyof ObservedRows;
+export const OBSERVED_KINDS = [
+  'bars',
+  'market-caps',
+  'funding',
+  'articles',
+  'activity',
+  'development',
+] as const satisfies readonly ObservedKind[];
 
 /** Row type of each figure. */
 export interface FigureRows {

@@ -40,7 +40,12 @@ export class AlertBook {
 
   /** @returns alerts that opened by it. */
   note(signals: readonly Signal[]): KeptAlert[] {
-    const opened: KeptAlert[] = [];
+    return this.noteChanges(signals).filter(({ state }) => state === 'open');
+  }
+
+  /** @returns alerts that opened or were over by it. */
+  noteChanges(signals: readonly Signal[]): KeptAlert[] {
+    const changed: KeptAlert[] = [];
     for (const signal of signals) {
       const id = idOf(signal);
       const before = this.#find(id);
@@ -48,10 +53,11 @@ export class AlertBook {
       const after = observe(before, signal);
       if (after === null || after === before) continue;
       this.#save(id, after);
-      if (after.state === 'open' && before?.state !== 'open' && before?.state !== 'acknowledged')
-        opened.push({ id, ...after });
+      const opened = after.state === 'open' && before?.state !== 'open' && before?.state !== 'acknowledged';
+      const over = after.state === 'recovered' && before?.state !== 'recovered';
+      if (opened || over) changed.push({ id, ...after });
     }
-    return opened;
+    return changed;
   }
 
   /** Those that are open first, the worst and newest first among them. */

@@ -20,8 +20,10 @@ import type { ReferenceRate } from '@assay/market';
 import { createProvider, STREAMS } from '@assay/sources';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Catalogue } from './catalogue.ts';
-import { prepareRates, rateStatement, recompute } from './derive.ts';
+import { derivationStatement } from './derive.ts';
+import { prepareRates } from './derive-rates.ts';
 import { instantOf, signerOf } from './desk.fixture.ts';
+import { recompute } from './recompute.ts';
 
 const T0 = Date.parse('2026-03-01T00:00:00Z');
 let folder: string;
@@ -148,9 +150,9 @@ test('a row that reviewers accepted counts, one that they rejected does not, and
   expect(made.materials.map(({ verdict }) => verdict).sort()).toEqual(
     [held, fine].map((id) => catalogue.verdictOn(id)!.outcome!.id).sort(),
   );
-  const opened = await signStatement(rateStatement(made), signer);
+  const opened = await signStatement(derivationStatement(made), signer);
   catalogue.keep([{ opened, payload: made.payload, materials: made.materials }]);
-  const { payload, recorded, rows, agrees } = recompute(catalogue, catalogue.get(opened.id));
+  const { payload, recorded, rows, agrees } = await recompute(catalogue, catalogue.get(opened.id));
   expect(payload).toEqual(new Uint8Array(recorded));
   expect([rows, agrees]).toEqual([{ root: made.predicate.rows.root, count: 3 }, true]);
 });
@@ -160,11 +162,11 @@ test('a figure that was made up is found out, and an input that was changed is n
   const made = prepared();
   const invented = commitRows([{ ...rates()[0]!, rate: '99' }], 'reference-rate/v1');
   const opened = await signStatement(
-    rateStatement({ ...made, predicate: { ...made.predicate, rows: invented.commitment } }),
+    derivationStatement({ ...made, predicate: { ...made.predicate, rows: invented.commitment } }),
     signer,
   );
   catalogue.keep([{ opened, payload: invented.payload, materials: made.materials }]);
-  expect(recompute(catalogue, catalogue.get(opened.id))).toMatchObject({
+  expect(await recompute(catalogue, catalogue.get(opened.id))).toMatchObject({
     agrees: false,
     rows: { root: made.predicate.rows.root, count: 3 },
   });
@@ -172,7 +174,7 @@ test('a figure that was made up is found out, and an input that was changed is n
   const honest = catalogue.payload(cid!);
   const changed = new TextEncoder().encode(new TextDecoder().decode(honest).replaceAll('100', '99'));
   catalogue.sql.run('UPDATE payloads SET bytes = ? WHERE cid = ?', changed, cid);
-  expect(() => recompute(catalogue, catalogue.get(opened.id))).toThrow(
+  await expect(recompute(catalogue, catalogue.get(opened.id))).rejects.toThrow(
     expect.objectContaining({ code: 'PAYLOAD_MISMATCH' }),
   );
 });

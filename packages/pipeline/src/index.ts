@@ -18,7 +18,8 @@ export {
   type CredibilityPoint,
 } from './credibility-book.ts';
 export { type DataDir, dataDirLayout, existingDataDir, takeDataDir } from './data-dir.ts';
-export { type Recomputed, rateStream, recompute } from './derive.ts';
+export { figureStream, observedKind } from './derive-figures.ts';
+export { rateStream } from './derive-rates.ts';
 export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';
 export { ExecutionDesk } from './execution-desk.ts';
 export { type BundleSources, exportBundle, resolveRecord } from './export-bundle.ts';
@@ -27,6 +28,7 @@ export { reviewerSeed, roleSecret } from './keys.ts';
 export type { MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 export { PictureBook } from './picture-book.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
+export { type Recomputed, recompute } from './recompute.ts';
 export {
   describeRecord,
   listRecords,
@@ -53,3 +55,8 @@ export {
 } from './review-files.ts';
 export { ReviewStore } from './review-store.ts';
 export { describeItem, describeQueue, type ItemDetail, type QueueView } from './review-view.ts';
+export { AlertDelivery, checkTarget } from './alert-delivery.ts';
+export { AlertOutbox, type Message } from './alert-outbox.ts';
+export { MarketAlerts, type RulePreview } from './market-alerts.ts';
+export { MarketDesk } from './market-desk.ts';
+export { type AlertRule, BUILT_IN_RULES } from '@assay/market/alerts';

@@ -27,6 +27,8 @@ export interface MarketStatus {
   assets: number;
   /** Whether history is still being read in. */
   busy: boolean;
+  /** Days that were read in, of those that there are. */
+  progress: { days: number; of: number };
   figures: { figure: FigureName; stream: string; version: string; rows: number; to: string | null }[];
   /** Streams that the figures are made of. */
   observed: { stream: string; rows: number; to: string | null }[];

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataContract } from '@assay/checks';
-import { silence } from '@assay/checks/review';
+import { type Signal, silence } from '@assay/checks/review';
 import {
   AssayError,
   type Candle,
@@ -13,6 +13,7 @@ import {
   type FileRow,
   makeStatement,
   type OpenedEnvelope,
+  PREDICATE,
   type Row,
   signStatement,
   type VerdictPredicate,
@@ -31,7 +32,8 @@ import {
 import type { AlertBook, KeptAlert } from './alert-book.ts';
 import type { Assessor } from './assess.ts';
 import type { Catalogue, NewStatement, StreamHead } from './catalogue.ts';
-import { prepareRates, type RateInterval, rateStatement, rateStream } from './derive.ts';
+import { derivationStatement, type Prepared } from './derive.ts';
+import { prepareRates, type RateInterval, rateStream } from './derive-rates.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import type { ExecutionDesk } from './execution-desk.ts';
 import { type Admitted, admit } from './intake.ts';
@@ -203,6 +205,67 @@ export class Pipeline {
         index: this.#o.catalogue.get(admitted.opened.id).index!,
         verdict: verdict!.id,
       };
+    });
+  }
+
+  /**
+   * Takes observations of the node's own market feed through the same door, judged and logged together.
+   *
+   * @returns when the ledger has acknowledged them and their verdicts.
+   * @throws what {@link admit} throws; then none of them is taken.
+   */
+  async observe(inputs: readonly { envelope: unknown; payload: Uint8Array }[]): Promise<void> {
+    if (inputs.length === 0) return;
+    await this.#exclusive(async () => {
+      const heads = new Map<string, StreamHead>();
+      const door = this.#door(heads);
+      const admitted: Admitted[] = [];
+      for (const input of inputs) {
+        const observation = await admit(input, door);
+        const { id, statement } = observation.opened;
+        const { stream, sequence, period } = statement.predicate;
+        heads.set(stream, { id, sequence, to: period.to });
+        admitted.push(observation);
+      }
+      await this.#record(admitted);
+    });
+  }
+
+  /**
+   * Signs, judges and logs figures that were computed.
+   *
+   * @returns their ids, when the ledger has acknowledged them.
+   */
+  async derive(prepared: readonly Prepared[]): Promise<string[]> {
+    return this.#exclusive(async () => {
+      const kept: NewStatement[] = [];
+      for (const one of prepared) kept.push(...(await this.#keepDerivation(one)));
+      await this.#log(kept.map(({ opened: { id, entry } }) => ({ id, entry })));
+      this.#announceDerivations(kept);
+      return kept.flatMap(({ opened: { id, statement } }) =>
+        statement.predicateType === PREDICATE.derivation ? [id] : [],
+      );
+    });
+  }
+
+  /**
+   * Notes what somebody else than a check found wrong, or right again. What `also` does is durable together with it.
+   *
+   * @returns alerts that opened or were over by it.
+   */
+  async note(
+    signals: readonly Signal[],
+    also: (changed: readonly KeptAlert[]) => void = () => undefined,
+  ): Promise<KeptAlert[]> {
+    return this.#exclusive(async () => {
+      const { catalogue, alerts } = this.#o;
+      const changed = catalogue.sql.transaction(() => {
+        const noted = alerts.noteChanges(signals);
+        also(noted);
+        return noted;
+      });
+      this.#alert(changed.filter(({ state }) => state === 'open'));
+      return changed;
     });
   }
 
@@ -391,7 +454,7 @@ export class Pipeline {
 
   /** Signs and keeps every rate up to a time that is not there yet: minutes hour by hour, then whole hours. */
   async #prepareDerivations(toMs: number): Promise<NewStatement[]> {
-    const { catalogue, source, checker, deriver } = this.#o;
+    const { catalogue, source } = this.#o;
     const kept: NewStatement[] = [];
     for (const interval of ['1m', '1h'] as RateInterval[]) {
       const stream = rateStream(BTC_USD.pair, interval);
@@ -411,25 +474,29 @@ export class Pipeline {
         });
         fromMs = until;
         if (!prepared) continue;
-        const opened = await signStatement(rateStatement(prepared), deriver);
-        const judged = prepared.verdictOn(opened.id);
-        const verdict = await signVerdict(judged, checker);
-        const { payload, materials } = prepared;
-        const both = [{ opened, payload, materials }, { opened: verdict }];
-        const alerted = catalogue.sql.transaction(() => {
-          catalogue.keep(both);
-          // A figure that was not accepted is for people to see; drawn at random is only what providers sent.
-          if (judged.decision !== 'accept')
-            this.#o.reviews.enter([
-              { id: verdict.id, verdict: judged, provider: opened.signer, contract: DERIVED },
-            ]);
-          return this.#o.alerts.noteVerdicts([judged]);
-        });
-        this.#alert(alerted);
-        kept.push(...both);
+        kept.push(...(await this.#keepDerivation(prepared)));
       }
     }
     return kept;
+  }
+
+  /** Signs a derivation and the verdict on it, and keeps both. */
+  async #keepDerivation(prepared: Prepared): Promise<NewStatement[]> {
+    const { catalogue, checker, deriver, reviews, alerts } = this.#o;
+    const opened = await signStatement(derivationStatement(prepared), deriver);
+    const judged = prepared.verdictOn(opened.id);
+    const verdict = await signVerdict(judged, checker);
+    const { payload, materials } = prepared;
+    const both = [{ opened, payload, materials }, { opened: verdict }];
+    const alerted = catalogue.sql.transaction(() => {
+      catalogue.keep(both);
+      // A figure that was not accepted is for people to see; drawn at random is only what providers sent.
+      if (judged.decision !== 'accept')
+        reviews.enter([{ id: verdict.id, verdict: judged, provider: opened.signer, contract: DERIVED }]);
+      return alerts.noteVerdicts([judged]);
+    });
+    this.#alert(alerted);
+    return both;
   }
 
   async #log(statements: readonly { id: string; entry: Uint8Array }[]): Promise<void> {
@@ -494,13 +561,14 @@ export class Pipeline {
     for (const { opened, payload } of derived) {
       if (!payload || opened.statement.predicateType !== 'urn:assay:derivation/v1') continue;
       const { stream, period } = opened.statement.predicate;
-      const last = decodePayload(payload).at(-1) as { rate: string };
+      const rows = decodePayload(payload);
+      const { rate } = rows.at(-1) as { rate?: string };
       this.#emit({
         type: 'derivation',
         time: period.from,
         id: opened.id,
         stream,
-        text: `${stream}: ${last.rate}`,
+        text: `${stream}: ${rate ?? `${rows.length} row${rows.length === 1 ? '' : 's'}`}`,
       });
     }
   }

@@ -113,21 +113,28 @@ export function registerStream(
 /**
  * The registered streams as they are now: a stream that was added while the node runs is taken from its next
  * observation on. `contracts` is changed in place, for whoever reads contracts from it.
+ *
+ * @param own streams that the node itself brings from elsewhere than its venues.
  */
-export function streamRegistry(file: string, contracts: Map<string, DataContract>) {
-  const own = new Set(contracts.keys());
+export function streamRegistry(
+  file: string,
+  contracts: Map<string, DataContract>,
+  own: readonly RegisteredStream[] = [],
+) {
+  const taken = new Set(contracts.keys());
   const read = remembered(file, (): RegisteredStream[] => {
     // A file cannot take over a stream that the node itself reads.
-    const streams = readStreams(file).filter(({ stream }) => !own.has(stream));
+    const streams = readStreams(file).filter(({ stream }) => !taken.has(stream));
     for (const { stream } of streams) {
       const contract = parseContract(readFileSync(contractFile(file, stream), 'utf8'));
       if (contract.name === stream) contracts.set(stream, contract);
     }
     return streams;
   });
+  const streams = () => (own.length === 0 ? read() : [...own, ...read()]);
   return {
-    streams: read,
-    providerOf: (stream: string) => read().find((one) => one.stream === stream)?.provider ?? null,
+    streams,
+    providerOf: (stream: string) => streams().find((one) => one.stream === stream)?.provider ?? null,
   };
 }
 

@@ -37,6 +37,18 @@ export function loadContracts(folder: string = CONTRACTS_FOLDER): Map<string, Da
   return contracts;
 }
 
+/**
+ * The contract of a market stream, from the one that its kind has.
+ *
+ * @param kind `bars`, `market-caps`, `funding`, `articles`, `activity` or `development`.
+ * @throws CONTRACT_INVALID
+ * @example marketContract('bars', 'coinbase.bars.1d').requiredLevel; // 'L1'
+ */
+export function marketContract(kind: string, stream: string): DataContract {
+  const text = readFileSync(`${CONTRACTS_FOLDER}/market/${kind}.odcs.yaml`, 'utf8');
+  return parseContract(text.replace('id: STREAM', `id: ${stream}`));
+}
+
 function parseFile(folder: string, file: string): DataContract {
   try {
     return parseContract(readFileSync(`${folder}/${file}`, 'utf8'));

@@ -1,0 +1,115 @@
+import { AssayError, isDecimal } from '@assay/core';
+import { Environment } from '@marcbachmann/cel-js';
+
+/** What a rule says about one row. */
+export interface AlertAnswer {
+  /** fail: what the rule asks for is so; unknown: a value that it needs is not known. */
+  status: 'pass' | 'fail' | 'unknown';
+  reason: string;
+}
+
+/** A rule's expression, ready to be asked. */
+export interface CompiledRule {
+  expression: string;
+  ask: (context: { row: unknown; before: unknown }) => unknown;
+  /** Members that it names, for the reason. */
+  paths: readonly string[];
+}
+
+/** Members that are texts even where they look like numbers: there are tickers like 1INCH, and one day one named 1. */
+const TEXTS: ReadonlySet<string> = new Set([
+  'asset',
+  'symbol',
+  'name',
+  'narrative',
+  'index',
+  'guide',
+  'stream',
+  'check',
+]);
+
+const environment = new Environment({
+  unlistedVariablesAreDyn: false,
+  limits: { maxAstNodes: 300, maxDepth: 30, maxListElements: 100, maxMapEntries: 20, maxCallArguments: 10 },
+})
+  .registerVariable('row', 'dyn')
+  .registerVariable('before', 'dyn')
+  .registerFunction('abs(double): double', (value: number) => Math.abs(value));
+
+/**
+ * Reads an expression of the Common Expression Language over `row` and `before`. It cannot loop, call out or change
+ * anything; a pattern (`matches`) is refused, because some take for ever.
+ *
+ * @throws ARGUMENT_INVALID with what the language says of it.
+ */
+export function compileRule(expression: string): CompiledRule {
+  if (/\bmatches\s*\(/.test(expression))
+    throw invalid(expression, 'matches() is not available: use contains(), startsWith() or endsWith()');
+  try {
+    const ask = environment.parse(expression);
+    const checked = ask.check();
+    if (!checked.valid) throw checked.error;
+    if (checked.type !== 'bool' && checked.type !== 'dyn')
+      throw new Error(`it gives ${checked.type}, not true or false`);
+    const paths = [
+      ...new Set([...expression.matchAll(/\b(?:row|before)(?:\.[A-Za-z_]\w*)+/g)].map(([path]) => path)),
+    ];
+    return { expression, ask, paths: paths.slice(0, 6) };
+  } catch (error) {
+    throw invalid(expression, (error as Error).message.split('\n')[0]!);
+  }
+}
+
+/**
+ * Asks a rule about a row. Decimal strings are numbers to it; a value that is not known makes the answer unknown,
+ * which neither raises an alert nor ends one.
+ *
+ * @param before the same key's row of the day before, or null.
+ * @example evaluateRule(compileRule('row.trader.grade > 80'), { trader: { grade: '81.5' } }, null).status; // 'fail'
+ */
+export function evaluateRule(rule: CompiledRule, row: object, before: object | null): AlertAnswer {
+  const context = { row: numbered(row), before: before === null ? null : numbered(before) };
+  try {
+    const answer = rule.ask(context);
+    if (typeof answer !== 'boolean')
+      return { status: 'unknown', reason: `${rule.expression} is neither true nor false` };
+    const said = rule.paths.map((path) => `${path} = ${shown(at(context, path))}`).join(', ');
+    return answer
+      ? { status: 'fail', reason: said || rule.expression }
+      : { status: 'pass', reason: `not so: ${said || rule.expression}` };
+  } catch (error) {
+    return { status: 'unknown', reason: (error as Error).message.split('\n')[0]! };
+  }
+}
+
+/** The row with numbers instead of decimal strings. */
+function numbered(value: unknown, name = ''): unknown {
+  if (typeof value === 'string') return !TEXTS.has(name) && isDecimal(value) ? Number(value) : value;
+  if (Array.isArray(value)) return value.map((item) => numbered(item, name));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, numbered(inner, key)]));
+}
+
+function at(context: Record<string, unknown>, path: string): unknown {
+  let value: unknown = context;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'unknown';
+  return typeof value === 'object' ? JSON.stringify(value).slice(0, 200) : String(value).slice(0, 200);
+}
+
+function invalid(expression: string, why: string): AssayError {
+  return new AssayError(
+    'ARGUMENT_INVALID',
+    `expression: ${why}, in ${JSON.stringify(expression.slice(0, 120))}`,
+    {
+      next: 'write it over row and before, for example: row.asset == "BTC" && row.trader.grade > 80; docs/alerts.md',
+    },
+  );
+}

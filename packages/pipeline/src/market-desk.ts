@@ -1,0 +1,352 @@
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { servedAs } from '@assay/checks/review';
+import {
+  AssayError,
+  decodePayload,
+  type Ed25519Signer,
+  type ErrorCode,
+  type Material,
+  type Row,
+  type SourceMode,
+} from '@assay/core';
+import { buildPanel, FIGURES, type FigureName, type FigureRows } from '@assay/market';
+import { type MarketFeed, recordProvider, splitAtMonths } from '@assay/sources';
+import { type Catalogue, type CatalogueEntry, decisionOnRow, standingOf, statementOf } from './catalogue.ts';
+import { instantOf, type ReadInput, type RequiredLevels, readInput } from './derive.ts';
+import { figureMaterials, figureStream, type PanelOf, prepareFigure } from './derive-figures.ts';
+import type { MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
+import type { Pipeline } from './pipeline.ts';
+
+const DAY_MS = 86_400_000;
+/** Days of history before the first figure; less where the feed itself is shorter than twice that. */
+const WARM_UP_DAYS = 365;
+/** A live market is asked for its last day so long after it closed. */
+const SETTLE_MS = 10 * 60_000;
+const RETRY_MS = 60_000;
+const MAX_ROWS = 100_000;
+/** Rows that are kept decoded, of the statements that were read last. */
+const MAX_DECODED_ROWS = 600_000;
+/** Failures that pass: the disk is full, or the log cannot keep up. */
+const NO_ROOM: readonly ErrorCode[] = ['STORAGE_FULL', 'STORAGE_FAILED', 'LEDGER_BUSY', 'SOURCE_UNREACHABLE'];
+
+export interface MarketDeskOptions {
+  catalogue: Catalogue;
+  pipeline: Pick<Pipeline, 'observe' | 'derive'>;
+  feed: MarketFeed;
+  /** Signs what a venue, or another source, says. */
+  signerOf: (venue: string) => Ed25519Signer;
+  nowMs: () => number;
+  /** Told after each part of the history whose figures are recorded. */
+  onFigures?: (toMs: number) => void | Promise<void>;
+  onTrouble: (error: AssayError) => void;
+}
+
+/**
+ * The market, month by month and then day by day: fetch → sign → admit → check → log, then every figure in its order →
+ * sign → log. What is recorded is where it goes on: a crash between two steps costs that step.
+ */
+export class MarketDesk implements MarketView {
+  readonly #o: MarketDeskOptions;
+  /** Decoded rows by statement and verdict, the least recently used first. */
+  readonly #decoded = new Map<string, ReadInput>();
+  #decodedRows = 0;
+  #busy = true;
+
+  constructor(options: MarketDeskOptions) {
+    this.#o = options;
+  }
+
+  /** Follows the feed until the signal aborts, or to its end where it has one. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const { fromMs, toMs } = this.#o.feed.range();
+      try {
+        await this.#catchUp(this.#historyFromMs(fromMs), toMs, signal);
+      } catch (error) {
+        if (!(error instanceof AssayError && NO_ROOM.includes(error.code))) throw error;
+        this.#o.onTrouble(error);
+        await pause(RETRY_MS, signal);
+        continue;
+      }
+      this.#busy = false;
+      if (this.#o.feed.mode !== 'live') return;
+      const nextMs = toMs + DAY_MS + SETTLE_MS;
+      while (!signal.aborted && this.#o.nowMs() < nextMs)
+        await pause(Math.min(nextMs - this.#o.nowMs(), RETRY_MS), signal);
+    }
+  }
+
+  status(): MarketStatus {
+    const { catalogue, feed } = this.#o;
+    const rows = new Map(catalogue.streams().map((stream) => [stream.name, stream]));
+    const { from, to } = this.#extent();
+    const latest = catalogue.head(figureStream('assets'));
+    return {
+      mode: feed.mode,
+      describe: feed.describe,
+      from,
+      to,
+      assets: latest ? this.#lastDay(this.#read(catalogue.get(latest.id))).length : 0,
+      busy: this.#busy,
+      progress: this.#progress(),
+      figures: FIGURES.map(({ figure: { name, version } }) => ({
+        figure: name,
+        stream: figureStream(name),
+        version,
+        rows: rows.get(figureStream(name))?.rows ?? 0,
+        to: rows.get(figureStream(name))?.lastTime ?? null,
+      })),
+      observed: feed.streams.map(({ name }) => ({
+        stream: name,
+        rows: rows.get(name)?.rows ?? 0,
+        to: rows.get(name)?.lastTime ?? null,
+      })),
+    };
+  }
+
+  rows<Name extends FigureName>(figure: Name, query: MarketQuery = {}): MarketRow<Name>[] {
+    const { catalogue } = this.#o;
+    const stream = figureStream(figure);
+    const keys = query.keys && new Set(query.keys);
+    const head = catalogue.head(stream);
+    if (!head) return [];
+    const latest = query.from === undefined && query.to === undefined;
+    const entries = latest
+      ? [catalogue.get(head.id)]
+      : catalogue.overlapping(stream, query.from ?? '', query.to ?? '9999');
+    const found: MarketRow<Name>[] = [];
+    for (const entry of entries) {
+      const { rows } = this.#read(entry);
+      const lastDay = latest ? (rows.at(-1) as { time: string }).time : null;
+      const proofOf = this.#prover(entry);
+      for (const [i, row] of rows.entries()) {
+        const { time } = row as { time: string };
+        if (lastDay !== null ? time !== lastDay : !within(time, query)) continue;
+        if (keys && !keys.has(keyOf(row))) continue;
+        if (found.length === MAX_ROWS) {
+          throw new AssayError(
+            'ARGUMENT_INVALID',
+            `expected a period of at most ${MAX_ROWS} rows of ${figure}, got more`,
+            { next: 'ask for fewer days, or for some assets by keys' },
+          );
+        }
+        found.push({ ...(row as FigureRows[Name]), proof: proofOf(i) });
+      }
+    }
+    return found;
+  }
+
+  /** Reads in whole months, and computes what each completes. */
+  async #catchUp(historyFromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
+    const warmDays = Math.min(WARM_UP_DAYS, Math.floor((toMs - historyFromMs) / DAY_MS / 2));
+    const firstFigureMs = historyFromMs + warmDays * DAY_MS;
+    for (let fromMs = this.#resumeMs(historyFromMs); fromMs < toMs && !signal.aborted; ) {
+      const untilMs = Math.min(nextMonth(fromMs), toMs);
+      await this.#observe(historyFromMs, untilMs, signal);
+      if (signal.aborted) return;
+      if (untilMs > firstFigureMs) {
+        await this.#derive(historyFromMs, Math.max(firstFigureMs, fromMs), untilMs, signal);
+        await this.#o.onFigures?.(untilMs);
+      }
+      fromMs = untilMs;
+    }
+  }
+
+  /** Takes what every stream has up to a time. A stream that does not answer comes later. */
+  async #observe(historyFromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
+    const { catalogue, feed, pipeline, signerOf } = this.#o;
+    for (const stream of feed.streams) {
+      let head = catalogue.head(stream.name);
+      const fromMs = Math.max(head ? Date.parse(head.to) : historyFromMs, historyFromMs);
+      if (fromMs >= toMs) continue;
+      const { rows, malformed } = await feed.fetch(stream.name, fromMs, toMs, signal);
+      for (const error of malformed) this.#o.onTrouble(error);
+      const provider = recordProvider({
+        signer: signerOf(stream.venue),
+        adapter: feed.adapter,
+        mode: feed.mode,
+      });
+      const signed: { envelope: unknown; payload: Uint8Array }[] = [];
+      for (const batch of splitAtMonths(rows, fromMs, toMs)) {
+        const { opened, payload } = await provider.observe({
+          ...batch,
+          stream,
+          observedAt: this.#clock(Date.parse(batch.period.to)),
+          sequence: (head?.sequence ?? 0) + 1,
+          previous: head?.id ?? null,
+        });
+        head = { id: opened.id, sequence: (head?.sequence ?? 0) + 1, to: batch.period.to };
+        signed.push({ envelope: opened.envelope, payload });
+      }
+      await pipeline.observe(signed);
+    }
+  }
+
+  /** Every figure of some days, in the order in which they read each other. */
+  async #derive(historyFromMs: number, fromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
+    const { catalogue, feed, pipeline } = this.#o;
+    const streams = feed.streams.map(({ name }) => name);
+    const panelOf = remembering();
+    for (const entry of FIGURES) {
+      if (signal.aborted) return;
+      const head = catalogue.head(figureStream(entry.figure.name));
+      const beginMs = Math.max(head ? Date.parse(head.to) : fromMs, fromMs);
+      if (beginMs >= toMs) continue;
+      const materials = figureMaterials(catalogue, entry.figure, streams, { historyFromMs, toMs });
+      const place = {
+        mode: feed.mode,
+        historyFromMs,
+        derivedAt: this.#clock(toMs),
+        ...{ fromMs: beginMs, toMs },
+        ...{ sequence: (head?.sequence ?? 0) + 1, previous: head?.id ?? null },
+      };
+      const prepared = prepareFigure(
+        entry,
+        materials,
+        place,
+        (material, levels) => this.#input(material, levels),
+        panelOf,
+      );
+      if (prepared) await pipeline.derive([prepared]);
+      // Others want the processor too: the console, the log, the minute's candles.
+      await setImmediate();
+    }
+  }
+
+  /** Where reading goes on: at the last month of which some figure, or some stream, is not complete. */
+  #resumeMs(historyFromMs: number): number {
+    const { catalogue } = this.#o;
+    const heads = FIGURES.map(({ figure }) => catalogue.head(figureStream(figure.name))?.to);
+    const oldest = heads.every((to) => to !== undefined)
+      ? heads.map((to) => Date.parse(to!))
+      : [historyFromMs];
+    return Math.max(historyFromMs, Math.min(...oldest));
+  }
+
+  /** The market's first day: of what is recorded already, else of the feed. */
+  #historyFromMs(feedFromMs: number): number {
+    const { catalogue, feed } = this.#o;
+    const [first] = feed.streams
+      .filter(({ kind }) => kind === 'bars')
+      .flatMap(({ name }) => catalogue.overlapping(name, '', '9999')[0]?.from ?? [])
+      .sort();
+    const startMs = first === undefined ? feedFromMs : Math.min(Date.parse(first), feedFromMs);
+    return Math.floor(startMs / DAY_MS) * DAY_MS;
+  }
+
+  #extent(): { from: string | null; to: string | null } {
+    const { catalogue } = this.#o;
+    const stream = figureStream('grades');
+    const head = catalogue.head(stream);
+    if (!head) return { from: null, to: null };
+    const [first] = catalogue.overlapping(stream, '', '9999');
+    return { from: first!.from, to: instantOf(Date.parse(head.to) - DAY_MS) };
+  }
+
+  #progress(): MarketStatus['progress'] {
+    const { catalogue, feed } = this.#o;
+    const { fromMs, toMs } = feed.range();
+    const ends = feed.streams
+      .filter(({ kind }) => kind === 'bars')
+      .map(({ name }) => Date.parse(catalogue.head(name)?.to ?? instantOf(fromMs)));
+    const doneMs = Math.min(Math.max(fromMs, ...ends), toMs);
+    return { days: Math.floor((doneMs - fromMs) / DAY_MS), of: Math.floor((toMs - fromMs) / DAY_MS) };
+  }
+
+  /** When something counts as done: now, or when a recording would have done it. */
+  #clock(endMs: number): string {
+    return instantOf(this.#o.feed.mode === 'live' ? this.#o.nowMs() : endMs);
+  }
+
+  #prover(entry: CatalogueEntry): (row: number) => MarketRow['proof'] {
+    const verdict = this.#o.catalogue.verdictOn(entry.id);
+    const standing = verdict && standingOf(verdict);
+    const mode = modeOf(entry);
+    return (row) => {
+      const decision = standing && decisionOnRow(standing, row);
+      const { served } =
+        verdict && standing && decision
+          ? servedAs({ ...standing, decision, required: verdict.required })
+          : { served: null };
+      return { record: `${entry.id}.${row}`, served, level: standing?.level ?? null, decision, mode };
+    };
+  }
+
+  #lastDay({ rows }: Pick<ReadInput, 'rows'>): Row[] {
+    const last = (rows.at(-1) as { time: string } | undefined)?.time;
+    return rows.filter((row) => (row as { time: string }).time === last);
+  }
+
+  #read({ id, payload, rows: count }: CatalogueEntry): Pick<ReadInput, 'rows'> {
+    return this.#remember(id, count, () => ({
+      stream: '',
+      rows: decodePayload(this.#o.catalogue.payload(payload!)),
+      flagged: [],
+      rejected: [],
+    }));
+  }
+
+  /** An input of a figure; its rows are the same objects each time. */
+  #input(material: Material, levels: RequiredLevels): ReadInput {
+    const { catalogue } = this.#o;
+    const key = `${material.observation} ${material.verdict} ${levels[material.stream] ?? ''}`;
+    return this.#remember(key, 0, () => readInput(catalogue, material, levels));
+  }
+
+  #remember(key: string, count: number, read: () => ReadInput): ReadInput {
+    const known = this.#decoded.get(key);
+    if (known) {
+      this.#decoded.delete(key);
+      this.#decoded.set(key, known);
+      return known;
+    }
+    const input = read();
+    this.#decoded.set(key, input);
+    this.#decodedRows += count || input.rows.length;
+    for (const [oldest, { rows }] of this.#decoded) {
+      if (this.#decodedRows <= MAX_DECODED_ROWS || oldest === key) break;
+      this.#decoded.delete(oldest);
+      this.#decodedRows -= rows.length;
+    }
+    return input;
+  }
+}
+
+/** Figures of the same days share their panel: building it costs more than most of them. */
+function remembering(): PanelOf {
+  const known = new Map<string, ReturnType<typeof buildPanel>>();
+  return (key, input) => {
+    let built = known.get(key);
+    if (!built) {
+      built = buildPanel(input);
+      known.clear();
+      known.set(key, built);
+    }
+    return built;
+  };
+}
+
+function within(time: string, { from = '', to = '9999' }: MarketQuery): boolean {
+  return time >= from && time < to;
+}
+
+/** What a row is about. */
+function keyOf(row: Row): string {
+  const { asset, narrative, index, guide, grade } = row as Record<string, unknown>;
+  const key = narrative ?? index ?? guide ?? asset ?? grade;
+  return typeof key === 'string' ? key : '';
+}
+
+function modeOf({ entry }: CatalogueEntry): SourceMode {
+  const { predicate } = statementOf(entry) as { predicate: { source?: { mode: SourceMode } } };
+  return predicate.source?.mode ?? 'live';
+}
+
+function nextMonth(ms: number): number {
+  const date = new Date(ms);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
