@@ -1,7 +1,8 @@
-import type { Panel } from './panel/index.ts';
+import type { Defect, Panel } from './panel/index.ts';
 import type {
   ActivityRow,
   ArticleRow,
+  BarRow,
   DevelopmentRow,
   FigureName,
   FigureRows,
@@ -16,6 +17,10 @@ export interface MarketHistory {
   articles: readonly ArticleRow[];
   activity: readonly ActivityRow[];
   development: readonly DevelopmentRow[];
+  /** The bars that the panel was built from, venue by venue. */
+  venues?: readonly { stream: string; rows: readonly BarRow[] }[];
+  /** What was found wrong while building the panel. */
+  defects?: readonly Defect[];
 }
 
 /** What a figure is computed from. */

@@ -25,6 +25,30 @@ export interface Panel {
   readonly marketCap: Float64Array;
   /** Units in circulation, as last known on that day. */
   readonly supply: Float64Array;
+  /**
+   * Redenominations, ascending by day. From that day on the columns go on in the units of before, so that returns
+   * across it are right and no earlier price changes: a price in today's units is the column divided by `unitOn`.
+   */
+  readonly redenominations?: readonly { asset: number; day: number; newPerOld: number }[];
+  /** Names as they became known, ascending by day; `names` has the first of each. Where it says nothing of an asset,
+   * its name was always known. */
+  readonly renames?: readonly { asset: number; day: number; name: string }[];
+}
+
+/** How many of today's units make up one of the first: 1 unless the asset was redenominated. */
+export function unitOn(panel: Panel, asset: number, day: number): number {
+  let unit = 1;
+  for (const change of panel.redenominations ?? []) {
+    if (change.asset === asset && change.day <= day) unit *= change.newPerOld;
+  }
+  return unit;
+}
+
+/** What an asset was called on a day. */
+export function nameOn(panel: Panel, asset: number, day: number): string {
+  const known = (panel.renames ?? []).filter((change) => change.asset === asset);
+  if (known.length === 0) return panel.names[asset]!;
+  return known.findLast((change) => change.day <= day)?.name ?? panel.symbols[asset]!;
 }
 
 /** A panel without a value. */
