@@ -52,10 +52,20 @@ export async function serve(args: readonly string[]): Promise<{ child: ChildProc
   for (let tries = 1; ; tries++) {
     const port = await freePort();
     const base = `http://127.0.0.1:${port}`;
-    const child = spawn(process.execPath, ['main.ts', '--port', String(port), ...(args.includes('--market') ? [] : ['--market', 'none']), ...args], {
-      cwd: ROOT,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [
+        'main.ts',
+        '--port',
+        String(port),
+        ...(args.includes('--market') ? [] : ['--market', 'none']),
+        ...args,
+      ],
+      {
+        cwd: ROOT,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     let errors = '';
     child.stderr.on('data', (chunk) => {
       errors += chunk;

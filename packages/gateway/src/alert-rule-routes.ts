@@ -95,10 +95,10 @@ export function serveAlertRules(app: App, view: () => AlertRuleView): void {
         response: { 204: z.null() },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       refuseOtherPages(request);
       view().remove(request.params.id);
-      return reply.code(204).send(null);
+      await reply.code(204).send(null);
     },
   );
 }

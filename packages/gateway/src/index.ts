@@ -1,3 +1,4 @@
+export type { AlertRuleView } from './alert-rule-routes.ts';
 export type { GovernanceView, NoEconomy } from './economy-routes.ts';
 export * from './node-view.ts';
 export type { CredibilityHistory, ProvidersView } from './provider-credibility.ts';

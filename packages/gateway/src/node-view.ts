@@ -12,6 +12,7 @@ import type {
   QueueView,
   ReviewerState,
 } from '@assay/pipeline';
+import type { AlertRuleView } from './alert-rule-routes.ts';
 
 /** What the gateway may see and ask of the running node. The composition root supplies it. */
 export interface NodeView {

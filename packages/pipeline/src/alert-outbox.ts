@@ -105,10 +105,13 @@ export class AlertOutbox {
         severity: alert.severity,
         reason: opened ? alert.reason : (alert.history.at(-1)?.reason ?? 'over'),
         record,
-        evidence: record && {
-          page: `${this.#baseUrl()}/records/${record}`,
-          bundle: `${this.#baseUrl()}/v1/records/${record}/bundle`,
-        },
+        evidence:
+          record === null
+            ? null
+            : {
+                page: `${this.#baseUrl()}/records/${record}`,
+                bundle: `${this.#baseUrl()}/v1/records/${record}/bundle`,
+              },
       },
     };
     const quiet =

@@ -1,6 +1,9 @@
 // What the gateway's schemas name: it does not know the checks.
 export { type Alert, CAUSES, SERVED } from '@assay/checks/review';
+export { type AlertRule, BUILT_IN_RULES } from '@assay/market/alerts';
 export { AlertBook, type KeptAlert } from './alert-book.ts';
+export { AlertDelivery, checkTarget } from './alert-delivery.ts';
+export { AlertOutbox, type Message } from './alert-outbox.ts';
 export { type Assessment, Assessor } from './assess.ts';
 export {
   Catalogue,
@@ -25,6 +28,8 @@ export { ExecutionDesk } from './execution-desk.ts';
 export { type BundleSources, exportBundle, resolveRecord } from './export-bundle.ts';
 export { type Admitted, admit, type IntakeView } from './intake.ts';
 export { reviewerSeed, roleSecret } from './keys.ts';
+export { MarketAlerts, type RulePreview } from './market-alerts.ts';
+export { MarketDesk } from './market-desk.ts';
 export type { MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 export { PictureBook } from './picture-book.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
@@ -55,8 +60,3 @@ export {
 } from './review-files.ts';
 export { ReviewStore } from './review-store.ts';
 export { describeItem, describeQueue, type ItemDetail, type QueueView } from './review-view.ts';
-export { AlertDelivery, checkTarget } from './alert-delivery.ts';
-export { AlertOutbox, type Message } from './alert-outbox.ts';
-export { MarketAlerts, type RulePreview } from './market-alerts.ts';
-export { MarketDesk } from './market-desk.ts';
-export { type AlertRule, BUILT_IN_RULES } from '@assay/market/alerts';

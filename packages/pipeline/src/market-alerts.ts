@@ -158,7 +158,7 @@ export class MarketAlerts {
 }
 
 function keyOf(row: FigureRows[FigureName]): string {
-  const { asset, narrative, index, guide, grade, horizonDays } = row as Record<string, unknown>;
+  const { asset, narrative, index, guide, grade, horizonDays } = row as unknown as Record<string, unknown>;
   return [narrative ?? index ?? guide ?? asset, grade, asset ? null : horizonDays].filter(Boolean).join('.');
 }
 
