@@ -1,4 +1,5 @@
 import { type RecordedStream, type Recording, spanOf } from './recording.ts';
+import { splitMix32 } from './split-mix.ts';
 import { MINUTE_MS, STREAMS, type StreamSpec } from './streams.ts';
 
 /** Something false that the simulation contains on purpose, so that detection can be scored. */
@@ -129,16 +130,4 @@ function emptyColumns(length: number): Omit<RecordedStream, 'times'> {
 /** Integers from `low` to `high`, both included. */
 function between(random: () => number, low: number, high: number): number {
   return low + (random() % (high - low + 1));
-}
-
-/** SplitMix32 (Steele, Lea, Flood 2014, 32-bit finaliser of MurmurHash3): small, seeded, the same everywhere. */
-function splitMix32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
-    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-    return (z ^ (z >>> 16)) >>> 0;
-  };
 }
