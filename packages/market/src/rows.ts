@@ -292,6 +292,12 @@ export interface IndexRow {
   /** Sum of the absolute changes of weight at this rebalancing, halved. */
   turnover: Decimal;
   holdings: { asset: string; weight: Decimal; price: Decimal }[];
+  /** Of this rebalancing, at the stated cost of a trade. */
+  costBps?: Decimal;
+  /** The value to somebody who paid these costs since the first day. */
+  valueAfterCosts?: Decimal;
+  /** What happened that day, in words: who left, and at which price. */
+  notes?: string[];
 }
 
 /** What a price would be in three cases, and under several sizes of the whole market. */
