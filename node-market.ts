@@ -37,7 +37,6 @@ export async function openMarket(
     choice: options.source,
     replayFolder: options.replay,
     historyDays: options.historyDays,
-    feeds: options.feeds,
     nowMs: Date.now,
     ...(seed === undefined ? {} : { seed }),
   });

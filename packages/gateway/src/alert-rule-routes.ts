@@ -1,6 +1,8 @@
+import { AssayError } from '@assay/core';
 import type { AlertRule, Message, RulePreview } from '@assay/pipeline';
 import { z } from 'zod';
 import type { App } from './app.ts';
+import type { NodeView } from './node-view.ts';
 import { refuseOtherPages } from './review-routes.ts';
 
 /** Rules about figures, as the gateway serves them. */
@@ -37,7 +39,13 @@ const message = z.object({
 });
 
 /** Routes for rules that raise alerts about figures. The alerts themselves are at `/v1/alerts` and in `/v1/events`. */
-export function serveAlertRules(app: App, view: () => AlertRuleView): void {
+export function serveAlertRules(app: App, node: NodeView): void {
+  const view = () => {
+    if (node.alertRules) return node.alertRules;
+    throw new AssayError('NOT_FOUND', 'this node follows no market', {
+      next: 'start it without --market none',
+    });
+  };
   app.get(
     '/v1/market/alert-rules',
     {

@@ -9,6 +9,7 @@ import type {
   CredibilityPoint,
   ItemDetail,
   KeptAlert,
+  MarketView,
   QueueView,
   ReviewerState,
 } from '@assay/pipeline';
@@ -90,6 +91,8 @@ export interface NodeView {
     now(did: string, backing: Backing | null): Credibility | null;
     history(did: string, backing: Backing | null): CredibilityPoint[];
   };
+  /** The market's figures; null where the node follows no market. */
+  market: MarketView | null;
   /** Rules that raise alerts about figures; null where the node follows no market. */
   alertRules: AlertRuleView | null;
   /** The built console; null where it was not built. */

@@ -8,6 +8,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { serveAlertRules } from './alert-rule-routes.ts';
 import { serveEconomy } from './economy-routes.ts';
 import { serveLog } from './log-routes.ts';
 import type { NodeEvent, NodeView } from './node-view.ts';
@@ -91,6 +92,7 @@ export async function createGateway(
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   serveRecords(app.withTypeProvider<ZodTypeProvider>(), node);
   serveReviews(app.withTypeProvider<ZodTypeProvider>(), node);
+  serveAlertRules(app.withTypeProvider<ZodTypeProvider>(), node);
   serveEvents(app, node);
   serveLog(app, node);
   serveEconomy(app, node);

@@ -1,7 +1,20 @@
 import type { Figure } from './figure.ts';
+import { indicesFigure } from './indices/index.ts';
+import { assetsFigure } from './panel/index.ts';
+import type { FigureName } from './rows.ts';
+import { sentimentFigure } from './sentiment/index.ts';
 
 /**
  * Every figure, in the order in which they are computed: a figure reads only earlier ones, and its own past.
  * `source` is its file below this folder: the digest of what it imports is recorded with every row.
  */
-export const FIGURES: readonly { figure: Figure; source: string }[] = [];
+export const FIGURES: readonly { figure: Figure; source: string }[] = [
+  made(assetsFigure, 'panel/assets-figure.ts'),
+  made(sentimentFigure, 'sentiment/sentiment.ts'),
+  made(indicesFigure, 'indices/indices.ts'),
+];
+
+/** Each figure understands its own parameters; whoever runs them hands back what the figure gave. */
+function made<Name extends FigureName, Parameters>(figure: Figure<Name, Parameters>, source: string) {
+  return { figure: figure as unknown as Figure, source };
+}

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canonicalBytes, digestHex } from '@assay/core';
@@ -6,6 +7,7 @@ import { canonicalBytes, digestHex } from '@assay/core';
 const PACKAGES = fileURLToPath(new URL('../..', import.meta.url));
 /** What figures use of core: how numbers are written, and rows encoded and committed to. */
 const CORE = ['core/src/decimal.ts', 'core/src/batch.ts', 'core/src/canonical-json.ts'];
+const { resolve } = createRequire(import.meta.url);
 const remembered = new Map<string, string>();
 
 /**
@@ -36,18 +38,9 @@ function follow(file: string, parts: Map<string, string>): void {
     if (imported.startsWith('.')) follow(join(dirname(file), imported), parts);
     // Of core only what is listed above: a change to how proofs are read does not change a figure.
     else if (imported === '@assay/core' || imported.startsWith('node:')) continue;
-    else if (imported.startsWith('@assay/')) follow(exported(imported), parts);
+    else if (imported.startsWith('@assay/')) follow(realpathSync(resolve(imported)), parts);
     else library(imported, parts);
   }
-}
-
-/** The file behind `@assay/<package>/<room>`. */
-function exported(imported: string): string {
-  const [, name = '', ...room] = imported.split('/');
-  const { exports } = JSON.parse(readFileSync(join(PACKAGES, name, 'package.json'), 'utf8')) as {
-    exports: Record<string, string>;
-  };
-  return join(PACKAGES, name, exports[['.', ...room].join('/')]!);
 }
 
 function library(imported: string, parts: Map<string, string>): void {

@@ -73,11 +73,11 @@ export function scanMargin(
     volatilityMove: 0,
     cover: extremeCover,
   }));
-  const today = positions.map((position) => valueOf(position, 0, 0));
+  const today = positions.map((position) => worthOf(position, 0, 0));
   const scenarios = [...ordinary, ...extreme].map((scenario) => {
     let change = 0;
     for (const [i, position] of positions.entries())
-      change += valueOf(position, scenario.priceMove, scenario.volatilityMove) - today[i]!;
+      change += worthOf(position, scenario.priceMove, scenario.volatilityMove) - today[i]!;
     // No move of nothing is minus nothing.
     return { ...scenario, loss: change === 0 ? 0 : -change * scenario.cover };
   });
@@ -91,7 +91,7 @@ export function scanMargin(
   return { margin: Math.max(scanRisk, least), scanRisk, shortOptionMinimum: least, scenarios, worst };
 }
 
-function valueOf(position: ScanPosition, priceMove: number, volatilityMove: number): number {
+function worthOf(position: ScanPosition, priceMove: number, volatilityMove: number): number {
   if (!Number.isFinite(position.size))
     throw new AssayError('ARGUMENT_INVALID', `${position.instrument}: expected a size`);
   if (position.kind === 'future') {
