@@ -62,11 +62,18 @@ export function blackLitterman(request: {
   for (const [k, row] of uncertainty.entries()) for (let l = 0; l < k; l++) row[l] = uncertainty[l]![k]!;
   const factor = cholesky(uncertainty);
   if (!factor || factor.some((row, k) => row[k]! ** 2 < 1e-13 * uncertainty[k]![k]!)) {
-    throw new AssayError('ARGUMENT_INVALID', 'views: some that are held for certain repeat or contradict others', {
-      next: 'lower their confidence below 1, or leave one of them out',
-    });
+    throw new AssayError(
+      'ARGUMENT_INVALID',
+      'views: some that are held for certain repeat or contradict others',
+      {
+        next: 'lower their confidence below 1, or leave one of them out',
+      },
+    );
   }
-  const surprise = Float64Array.from(views, ({ portfolio, expectedReturn }) => expectedReturn - dot(portfolio, prior));
+  const surprise = Float64Array.from(
+    views,
+    ({ portfolio, expectedReturn }) => expectedReturn - dot(portfolio, prior),
+  );
   const pull = solveCholesky(factor, surprise);
   const expected = prior.map((value, i) => {
     let sum = value;
@@ -74,7 +81,12 @@ export function blackLitterman(request: {
     return sum;
   });
   const columns = prior.length;
-  const known = Array.from({ length: columns }, (_, j) => solveCholesky(factor, spread.map((row) => row[j]!)));
+  const known = Array.from({ length: columns }, (_, j) =>
+    solveCholesky(
+      factor,
+      spread.map((row) => row[j]!),
+    ),
+  );
   const posterior = zeros(columns);
   for (let i = 0; i < columns; i++) {
     for (let j = i; j < columns; j++) {
@@ -104,13 +116,17 @@ export function viewsFromGrades(request: {
   const known = grades.filter((grade) => grade !== null);
   if (known.length < 2) return [];
   const mean = known.reduce((sum, grade) => sum + grade, 0) / known.length;
-  const deviation = Math.sqrt(known.reduce((sum, grade) => sum + (grade - mean) ** 2, 0) / (known.length - 1));
+  const deviation = Math.sqrt(
+    known.reduce((sum, grade) => sum + (grade - mean) ** 2, 0) / (known.length - 1),
+  );
   if (!(deviation > 0)) return [];
   return grades.flatMap((grade, i) => {
     if (grade === null) return [];
     const portfolio = new Float64Array(prior.length);
     portfolio[i] = 1;
     const alpha = (coefficient * Math.sqrt(covariance[i]![i]!) * (grade - mean)) / deviation;
-    return [{ portfolio, expectedReturn: prior[i]! + alpha, ...(confidence === undefined ? {} : { confidence }) }];
+    return [
+      { portfolio, expectedReturn: prior[i]! + alpha, ...(confidence === undefined ? {} : { confidence }) },
+    ];
   });
 }

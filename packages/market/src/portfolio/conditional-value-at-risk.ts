@@ -5,8 +5,7 @@
 import { AssayError } from '@assay/core';
 import { assertFeasible, type Constraints, programmeOf } from './constraints.ts';
 import { decimalOf } from './decimal-of.ts';
-import { solveLinear } from './linear-program.ts';
-import type { LinearRow } from './quadratic-program.ts';
+import { solveLinear, sparse } from './linear-program.ts';
 
 export interface TailInput {
   /** Complete returns, one array an asset: every period is one scenario of equal weight. */
@@ -21,29 +20,33 @@ export interface TailInput {
 /** Least CVaR; with `targetReturn` (yearly, after costs) among the portfolios that reach it. */
 export async function minimumCvar(input: TailInput & { targetReturn?: number }): Promise<Float64Array> {
   const { tail, programme, rows, lower, upper } = tailProgramme(input);
-  if (input.targetReturn !== undefined) {
-    const row = returnRow(input, programme.cost.length + 1 + tail.periods, programme.cost);
-    const named = { ...row, name: `expected return at least ${decimalOf(input.targetReturn, 8)}`, lower: input.targetReturn };
-    rows.push(named);
-    await assertFeasible(
-      {
-        ...programme,
-        rows: [...programme.rows, { ...named, coefficients: named.coefficients.subarray(0, programme.cost.length) }],
-      },
-      input.constraints.assets,
-    );
-  } else await assertFeasible(programme, input.constraints.assets);
-  const cost = Float64Array.from(tail.cost);
+  const { targetReturn } = input;
+  let bounded = programme;
+  if (targetReturn !== undefined) {
+    const row = {
+      name: `expected return at least ${decimalOf(targetReturn, 8)}`,
+      coefficients: gainOf(input, programme.cost),
+      lower: targetReturn,
+      upper: Infinity,
+    };
+    bounded = { ...programme, rows: [...programme.rows, row] };
+    rows.push(sparse(row));
+  }
+  await assertFeasible(bounded, input.constraints.assets);
+  const cost = Float64Array.from(tail);
   if (input.targetReturn === undefined) for (const [i, value] of programme.cost.entries()) cost[i]! += value;
   return weightsOf(await solveLinear({ cost, lower, upper, rows }), input);
 }
 
 /** Greatest expected return (yearly, after costs) whose CVaR per period stays within the target. */
-export async function maximumReturnWithinCvar(input: TailInput & { targetCvar: number }): Promise<Float64Array> {
+export async function maximumReturnWithinCvar(
+  input: TailInput & { targetCvar: number },
+): Promise<Float64Array> {
   const { tail, programme, rows, lower, upper } = tailProgramme(input);
   await assertFeasible(programme, input.constraints.assets);
-  rows.push({ coefficients: tail.cost, lower: -Infinity, upper: input.targetCvar });
-  const cost = returnRow(input, tail.cost.length, programme.cost).coefficients.map((value) => (value === 0 ? 0 : -value));
+  rows.push(sparse({ coefficients: tail, lower: -Infinity, upper: input.targetCvar }));
+  const cost = new Float64Array(tail.length);
+  for (const [i, value] of gainOf(input, programme.cost).entries()) cost[i] = value === 0 ? 0 : -value;
   const solution = await solveLinear({ cost, lower, upper, rows });
   if (!solution) {
     const free = { ...input.constraints, cost: new Float64Array(input.constraints.cost.length) };
@@ -61,7 +64,10 @@ export async function maximumReturnWithinCvar(input: TailInput & { targetCvar: n
 }
 
 /** Value at risk and CVaR of a series of returns, by counting: the least α that α + mean excess / (1 − c) allows. */
-export function valueAtRisk(returns: Float64Array, confidence: number): { valueAtRisk: number; cvar: number } {
+export function valueAtRisk(
+  returns: Float64Array,
+  confidence: number,
+): { valueAtRisk: number; cvar: number } {
   const losses = Float64Array.from(returns, (value) => -value).sort();
   const place = Math.min(losses.length - 1, Math.max(0, Math.ceil(confidence * losses.length - 1e-9) - 1));
   const alpha = losses[place]!;
@@ -89,44 +95,45 @@ function tailProgramme({ returns, confidence, constraints }: TailInput) {
   const periods = returns[0]?.length ?? 0;
   const before = programme.cost.length;
   const total = before + 1 + periods;
-  const rows: LinearRow[] = programme.rows.map((row) => {
-    const coefficients = new Float64Array(total);
-    coefficients.set(row.coefficients);
-    return { coefficients, lower: row.lower, upper: row.upper };
-  });
+  const rows = programme.rows.map(sparse);
+  const everything = Array.from(returns, (_, i) => i);
   for (let t = 0; t < periods; t++) {
-    const coefficients = new Float64Array(total);
-    for (const [i, series] of returns.entries()) coefficients[i] = series[t]!;
-    coefficients[before] = 1;
-    coefficients[before + 1 + t] = 1;
-    rows.push({ coefficients, lower: 0, upper: Infinity });
+    rows.push({
+      indices: [...everything, before, before + 1 + t],
+      values: [...returns.map((series) => series[t]!), 1, 1],
+      lower: 0,
+      upper: Infinity,
+    });
   }
   const lower = new Float64Array(total);
   const upper = new Float64Array(total).fill(Infinity);
   lower.set(programme.lower);
   upper.set(programme.upper);
   lower[before] = -Infinity;
-  const cost = new Float64Array(total);
-  cost[before] = 1;
-  cost.fill(1 / (periods * (1 - confidence)), before + 1);
-  return { tail: { periods, cost }, programme, rows, lower, upper };
+  const tail = new Float64Array(total);
+  tail[before] = 1;
+  tail.fill(1 / (periods * (1 - confidence)), before + 1);
+  return { tail, programme, rows, lower, upper };
 }
 
-function returnRow({ expected, constraints }: TailInput, total: number, costs: Float64Array): LinearRow {
-  const coefficients = new Float64Array(total);
-  for (const [i, value] of costs.entries()) if (value !== 0) coefficients[i] = -value;
-  coefficients.set(expected.subarray(0, constraints.assets.length));
-  return { coefficients, lower: -Infinity, upper: Infinity };
+/** Expected return per unit of each variable, costs as losses. */
+function gainOf({ expected, constraints }: TailInput, costs: Float64Array): Float64Array {
+  const out = costs.map((value) => (value === 0 ? 0 : -value));
+  out.set(expected.subarray(0, constraints.assets.length));
+  return out;
 }
 
 function weightsOf(solution: { x: Float64Array } | null, { constraints }: TailInput): Float64Array {
   if (!solution) {
-    throw new AssayError('ARGUMENT_INVALID', 'portfolio: the solver found no point where there should be one', {
-      next: 'loosen the constraints a little: they leave a single point or less',
-    });
+    throw new AssayError(
+      'ARGUMENT_INVALID',
+      'portfolio: the solver found no point where there should be one',
+      {
+        next: 'loosen the constraints a little: they leave a single point or less',
+      },
+    );
   }
   return Float64Array.from(constraints.assets, (_, i) =>
     Math.min(constraints.upper[i]!, Math.max(constraints.lower[i]!, solution.x[i]!)),
   );
 }
-

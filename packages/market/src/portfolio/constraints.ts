@@ -1,6 +1,6 @@
 import { AssayError } from '@assay/core';
 import { decimalOf } from './decimal-of.ts';
-import { solveLinear } from './linear-program.ts';
+import { type SparseRow, solveLinear, sparse } from './linear-program.ts';
 import type { LinearRow } from './quadratic-program.ts';
 
 /** What a portfolio's weights must keep to. Weights are fractions of the capital; a short is negative. */
@@ -68,7 +68,14 @@ export function programmeOf(constraints: Constraints): Programme {
     return { name, coefficients, lower: low, upper: high };
   };
   const all = Array.from({ length: n }, (_, i) => i);
-  const rows = [row(`sum of weights ${show(budget)}`, all.map((i) => [i, 1]), budget, budget)];
+  const rows = [
+    row(
+      `sum of weights ${show(budget)}`,
+      all.map((i) => [i, 1]),
+      budget,
+      budget,
+    ),
+  ];
   for (const group of groups) {
     const entries = group.members.map((i): [number, number] => [i, 1]);
     if (group.lower > -Infinity)
@@ -88,17 +95,62 @@ export function programmeOf(constraints: Constraints): Programme {
   }
   if (turnover < Infinity) {
     rows.push(
-      row(`turnover at most ${show(turnover)}`, all.map((i) => [tradeAt + i, 1]), -Infinity, 2 * turnover),
+      row(
+        `turnover at most ${show(turnover)}`,
+        all.map((i) => [tradeAt + i, 1]),
+        -Infinity,
+        2 * turnover,
+      ),
     );
   }
   for (const i of all) {
     if (trades) {
-      rows.push(row(null, [[tradeAt + i, 1], [i, -1]], -current[i]!, Infinity));
-      rows.push(row(null, [[tradeAt + i, 1], [i, 1]], current[i]!, Infinity));
+      rows.push(
+        row(
+          null,
+          [
+            [tradeAt + i, 1],
+            [i, -1],
+          ],
+          -current[i]!,
+          Infinity,
+        ),
+      );
+      rows.push(
+        row(
+          null,
+          [
+            [tradeAt + i, 1],
+            [i, 1],
+          ],
+          current[i]!,
+          Infinity,
+        ),
+      );
     }
     if (levered) {
-      rows.push(row(null, [[grossAt + i, 1], [i, -1]], 0, Infinity));
-      rows.push(row(null, [[grossAt + i, 1], [i, 1]], 0, Infinity));
+      rows.push(
+        row(
+          null,
+          [
+            [grossAt + i, 1],
+            [i, -1],
+          ],
+          0,
+          Infinity,
+        ),
+      );
+      rows.push(
+        row(
+          null,
+          [
+            [grossAt + i, 1],
+            [i, 1],
+          ],
+          0,
+          Infinity,
+        ),
+      );
     }
   }
   const extended = (values: Float64Array, rest: number) => {
@@ -126,32 +178,39 @@ export interface Conflict {
 export async function conflictOf(programme: Programme, assets: readonly string[]): Promise<Conflict | null> {
   const { lower, upper, rows } = programme;
   const total = lower.length;
-  const soft: { name: string; row: LinearRow }[] = [];
-  const hard: LinearRow[] = [];
-  for (const { name, ...row } of rows) name === null ? hard.push(row) : soft.push({ name, row });
+  const soft: { name: string; row: SparseRow }[] = [];
+  const hard: SparseRow[] = [];
+  for (const row of rows) {
+    if (row.name === null) hard.push(sparse(row));
+    else soft.push({ name: row.name, row: sparse(row) });
+  }
   for (const [i, asset] of assets.entries()) {
-    const coefficients = new Float64Array(total);
-    coefficients[i] = 1;
+    const weight = { indices: [i], values: [1] };
     if (lower[i]! > -Infinity)
       soft.push({
         name: `weight of ${asset} at least ${show(lower[i]!)}`,
-        row: { coefficients, lower: lower[i]!, upper: Infinity },
+        row: { ...weight, lower: lower[i]!, upper: Infinity },
       });
     if (upper[i]! < Infinity)
       soft.push({
         name: `weight of ${asset} at most ${show(upper[i]!)}`,
-        row: { coefficients, lower: -Infinity, upper: upper[i]! },
+        row: { ...weight, lower: -Infinity, upper: upper[i]! },
       });
   }
   const columns = total + 2 * soft.length;
-  const widened = (row: LinearRow, give: number): LinearRow => {
-    const coefficients = new Float64Array(columns);
-    coefficients.set(row.coefficients);
-    if (give >= 0) {
-      if (row.lower > -Infinity) coefficients[total + 2 * give] = 1;
-      if (row.upper < Infinity) coefficients[total + 2 * give + 1] = -1;
+  // Column total + 2i lifts the left side of constraint i, the next one lowers it.
+  const widened = (row: SparseRow, i: number): SparseRow => {
+    const indices = [...row.indices];
+    const values = [...row.values];
+    if (row.lower > -Infinity) {
+      indices.push(total + 2 * i);
+      values.push(1);
     }
-    return { ...row, coefficients };
+    if (row.upper < Infinity) {
+      indices.push(total + 2 * i + 1);
+      values.push(-1);
+    }
+    return { ...row, indices, values };
   };
   const low = new Float64Array(columns);
   const high = new Float64Array(columns).fill(Infinity);
@@ -162,7 +221,7 @@ export async function conflictOf(programme: Programme, assets: readonly string[]
     cost,
     lower: low,
     upper: high,
-    rows: [...soft.map(({ row }, i) => widened(row, i)), ...hard.map((row) => widened(row, -1))],
+    rows: [...soft.map(({ row }, i) => widened(row, i)), ...hard],
   });
   if (!solution || solution.objective <= 1e-9) return null;
   return {

@@ -68,10 +68,12 @@ export function exponentialCovariance(
   });
   return pairwise(returns.length, (i, j) => {
     const other = centred[j]!;
-    return exponentialAverage(
-      centred[i]!.map((value, t) => value * other[t]!),
-      span,
-    ) * periodsPerYear;
+    return (
+      exponentialAverage(
+        centred[i]!.map((value, t) => value * other[t]!),
+        span,
+      ) * periodsPerYear
+    );
   });
 }
 
@@ -140,7 +142,8 @@ export function ledoitWolf(
     const deviation = sample.map((row, i) => Math.sqrt(row[i]!));
     let correlation = 0;
     for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++) if (i !== j) correlation += sample[i]![j]! / (deviation[i]! * deviation[j]!);
+      for (let j = 0; j < n; j++)
+        if (i !== j) correlation += sample[i]![j]! / (deviation[i]! * deviation[j]!);
     correlation = n > 1 ? correlation / (n * (n - 1)) : 0;
     rho = piDiagonal.reduce((sum, value) => sum + value, 0);
     for (let i = 0; i < n; i++) {
@@ -186,7 +189,8 @@ export function nearestPositive(matrix: Matrix, floor = 0): Matrix {
   const least = floor * Math.max(0, values.at(-1) ?? 0);
   return pairwise(matrix.length, (i, j) => {
     let sum = 0;
-    for (const [k, value] of values.entries()) sum += Math.max(value, least) * vectors[k]![i]! * vectors[k]![j]!;
+    for (const [k, value] of values.entries())
+      sum += Math.max(value, least) * vectors[k]![i]! * vectors[k]![j]!;
     return sum;
   });
 }

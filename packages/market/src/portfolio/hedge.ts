@@ -9,7 +9,9 @@ export interface PerpetualHedgeRequest {
   /** Share of the risk to take away, 0 to 1. */
   hedgeRatio: number;
   /** `beta`: the given beta of the exposure to the perpetual's asset. `minimum-variance`: from both return series. */
-  method: { kind: 'beta'; beta: number } | { kind: 'minimum-variance'; exposure: Float64Array; perpetual: Float64Array };
+  method:
+    | { kind: 'beta'; beta: number }
+    | { kind: 'minimum-variance'; exposure: Float64Array; perpetual: Float64Array };
   /** Units of the asset in one contract, and its price. */
   contractUnits: number;
   price: number;
@@ -41,7 +43,8 @@ export interface PerpetualHedge {
  * @throws ARGUMENT_INVALID for numbers outside their range, and a perpetual that never moved.
  */
 export function perpetualHedge(request: PerpetualHedgeRequest): PerpetualHedge {
-  const { exposureUsd, hedgeRatio, method, contractUnits, price, fundingPerDay, horizonDays, feeBps } = request;
+  const { exposureUsd, hedgeRatio, method, contractUnits, price, fundingPerDay, horizonDays, feeBps } =
+    request;
   check(Number.isFinite(exposureUsd), 'an exposure', exposureUsd);
   check(hedgeRatio >= 0 && hedgeRatio <= 1, 'a hedge ratio from 0 to 1', hedgeRatio);
   check(contractUnits > 0 && price > 0, 'a positive contract size and price', Math.min(contractUnits, price));
@@ -103,7 +106,7 @@ export interface OptionHedgeRequest {
   maxLoss: number;
   /** Units in one contract. */
   contractUnits: number;
-  /** `collar` also sells a call, the one whose premium pays the most of the put that is left over above the spot. */
+  /** `collar` also sells a call above the spot, so that its premium pays for the put. */
   strategy: 'protective-put' | 'collar';
 }
 
@@ -112,7 +115,7 @@ export interface OptionHedge {
   call: { strike: Decimal; contracts: Decimal; premiumUsd: Decimal } | null;
   /** Paid less received. */
   costUsd: Decimal;
-  /** At expiry, for any price below the put's strike: the whole units beyond whole contracts fall to zero at worst. */
+  /** At expiry, whatever the price. */
   worstLossUsd: Decimal;
   /** At expiry; null when nothing caps it. */
   bestGainUsd: Decimal | null;
@@ -126,7 +129,7 @@ export interface OptionHedge {
 /**
  * Sizes a protective put or a collar from a given chain. Contracts are rounded up for the put (fully covered) and the
  * call is never sold for more units than are held. Among the puts that keep the loss within the budget the cheapest is
- * taken; for a collar, the call above the spot whose premium is nearest to the put's (Israelov and Klein 2016).
+ * taken; for a collar, the call above the spot whose premium is nearest to the put's.
  *
  * @throws ARGUMENT_INVALID when no put keeps the loss within the budget, with the least loss that one would.
  */
@@ -178,7 +181,9 @@ export function optionHedge(request: OptionHedgeRequest): OptionHedge {
   const callUnits = callContracts * contractUnits;
   return {
     put: { strike: show(put.strike), contracts: show(putContracts), premiumUsd: show(paid) },
-    call: call ? { strike: show(call.strike), contracts: show(callContracts), premiumUsd: show(received) } : null,
+    call: call
+      ? { strike: show(call.strike), contracts: show(callContracts), premiumUsd: show(received) }
+      : null,
     costUsd: show(cost),
     worstLossUsd: show(worst),
     bestGainUsd: call && callUnits >= quantity ? show(quantity * (call.strike - spot) - cost) : null,

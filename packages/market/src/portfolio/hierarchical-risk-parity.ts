@@ -30,7 +30,9 @@ export function hierarchicalRiskParity(
       next: 'leave out the asset whose price never moved',
     });
   }
-  let distances = correlation.map((row) => row.map((value) => Math.sqrt(Math.min(1, Math.max(0, (1 - value) / 2)))));
+  let distances: Matrix = correlation.map((row) =>
+    row.map((value) => Math.sqrt(Math.min(1, Math.max(0, (1 - value) / 2)))),
+  );
   if (distance === 'columns') distances = betweenColumns(distances);
   const merges = singleLinkage(distances);
   const order = leavesOf(merges, n);

@@ -1,10 +1,16 @@
 /** Portfolios after Markowitz (1952): mean and variance under linear constraints. */
 import { AssayError } from '@assay/core';
-import { assertFeasible, type Constraints, type NamedRow, type Programme, programmeOf } from './constraints.ts';
+import {
+  assertFeasible,
+  type Constraints,
+  type NamedRow,
+  type Programme,
+  programmeOf,
+} from './constraints.ts';
 import { volatilityOf } from './covariance.ts';
 import { decimalOf } from './decimal-of.ts';
 import { dot, type Matrix } from './linear-algebra.ts';
-import { solveLinear } from './linear-program.ts';
+import { solveLinear, sparse } from './linear-program.ts';
 import { type QuadraticProgram, solveQuadratic } from './quadratic-program.ts';
 
 export interface MeanVarianceInput {
@@ -25,7 +31,9 @@ export async function minimumVariance(input: MeanVarianceInput): Promise<Float64
 }
 
 /** Greatest μᵀw − costs − (riskAversion / 2) wᵀΣw. */
-export async function maximumUtility(input: MeanVarianceInput & { riskAversion: number }): Promise<Float64Array> {
+export async function maximumUtility(
+  input: MeanVarianceInput & { riskAversion: number },
+): Promise<Float64Array> {
   const programme = programmeOf(input.constraints);
   await assertFeasible(programme, input.constraints.assets);
   const quadratic = input.covariance.map((row) => row.map((value) => value * input.riskAversion));
@@ -37,7 +45,12 @@ export async function maximumUtility(input: MeanVarianceInput & { riskAversion: 
 export async function efficientReturn(input: MeanVarianceInput & { target: number }): Promise<Float64Array> {
   const programme = withTarget(input, programmeOf(input.constraints), input.target);
   await assertFeasible(programme, input.constraints.assets);
-  return solve(input, programme, twice(input.covariance, input.penalty), new Float64Array(programme.cost.length));
+  return solve(
+    input,
+    programme,
+    twice(input.covariance, input.penalty),
+    new Float64Array(programme.cost.length),
+  );
 }
 
 /**
@@ -72,7 +85,10 @@ export async function efficientRisk(input: MeanVarianceInput & { target: number 
     const value =
       step % 5 === 4 || gapHigh === gapLow
         ? (low.value + high.value) / 2
-        : Math.min(high.value, Math.max(low.value, (low.value * gapHigh - high.value * gapLow) / (gapHigh - gapLow)));
+        : Math.min(
+            high.value,
+            Math.max(low.value, (low.value * gapHigh - high.value * gapLow) / (gapHigh - gapLow)),
+          );
     const weights = await at(value);
     const gap = volatilityOf(weights, covariance) - target;
     if (Math.abs(gap) <= 1e-14) return weights;
@@ -110,7 +126,11 @@ export async function maximumSharpe(input: MeanVarianceInput & { riskFree: numbe
   const n = programme.assets;
   // As much of the risk-free rate as the sum of the weights pays for.
   const excess = gain({ ...input, expected: expected.map((value) => value - riskFree) }, programme);
-  const best = await solveLinear({ ...programme, cost: negated(excess) }).catch((error: unknown) => {
+  const best = await solveLinear({
+    ...programme,
+    rows: programme.rows.map(sparse),
+    cost: negated(excess),
+  }).catch((error: unknown) => {
     if (error instanceof AssayError && error.message.includes('no bound')) return { objective: -Infinity };
     throw error;
   });
@@ -216,7 +236,8 @@ export function netReturn(
 ): number {
   let sum = 0;
   for (let i = 0; i < weights.length; i++)
-    sum += weights[i]! * expected[i]! - constraints.cost[i]! * Math.abs(weights[i]! - constraints.current[i]!);
+    sum +=
+      weights[i]! * expected[i]! - constraints.cost[i]! * Math.abs(weights[i]! - constraints.current[i]!);
   return sum;
 }
 
@@ -225,7 +246,11 @@ export async function maximumReturn(
   input: Pick<MeanVarianceInput, 'expected' | 'constraints'>,
 ): Promise<number> {
   const programme = programmeOf(input.constraints);
-  const solution = await solveLinear({ ...programme, cost: negated(gain(input, programme)) });
+  const solution = await solveLinear({
+    ...programme,
+    rows: programme.rows.map(sparse),
+    cost: negated(gain(input, programme)),
+  });
   if (!solution) await assertFeasible(programme, input.constraints.assets);
   return -must(solution).objective;
 }
@@ -237,11 +262,13 @@ async function along(input: MeanVarianceInput, target: number): Promise<Float64A
   for (const give of [0, 1e-12, 1e-10]) {
     const row = programme.rows.at(-1)!;
     row.lower = target - give * Math.max(1, Math.abs(target));
-    const solution = solveQuadratic(quadraticOf(programme, twice(input.covariance, 0), new Float64Array(programme.cost.length)));
+    const solution = solveQuadratic(
+      quadraticOf(programme, twice(input.covariance, 0), new Float64Array(programme.cost.length)),
+    );
     if (solution) return closed(solution.x.subarray(0, programme.assets), input.constraints);
   }
   await assertFeasible(programme, input.constraints.assets);
-  return must(null);
+  return must<Float64Array>(null);
 }
 
 function withTarget(
@@ -268,7 +295,11 @@ async function solve(
   return closed(solution.x.subarray(0, programme.assets), constraints);
 }
 
-function quadraticOf({ lower, upper, rows }: Programme, quadratic: Matrix, linear: Float64Array): QuadraticProgram {
+function quadraticOf(
+  { lower, upper, rows }: Programme,
+  quadratic: Matrix,
+  linear: Float64Array,
+): QuadraticProgram {
   return { quadratic, linear, lower, upper, rows };
 }
 

@@ -62,8 +62,7 @@ export function positionSize(request: PositionSizeRequest): PositionSize {
   check(request.minNotional >= 0, 'a least notional of at least 0', request.minNotional);
   const distance = distanceOf(measure, side, entryPrice);
   const exit = side === 'long' ? entryPrice - distance : entryPrice + distance;
-  const lossPerUnit =
-    distance + (entryPrice * feeBps) / 10_000 + (exit * (feeBps + slippageBps)) / 10_000;
+  const lossPerUnit = distance + (entryPrice * feeBps) / 10_000 + (exit * (feeBps + slippageBps)) / 10_000;
   let budget = equity * maxLoss;
   let limitedBy: PositionSize['limitedBy'] = 'loss-budget';
   let fraction: number | null = null;
@@ -108,7 +107,11 @@ function distanceOf(measure: LossMeasure, side: 'long' | 'short', entry: number)
     return side === 'long' ? Math.min(distance, entry) : distance;
   }
   if (measure.kind === 'value-at-risk') {
-    check(measure.fraction > 0 && measure.fraction <= 1, 'a value at risk above 0 and at most 1', measure.fraction);
+    check(
+      measure.fraction > 0 && measure.fraction <= 1,
+      'a value at risk above 0 and at most 1',
+      measure.fraction,
+    );
     return entry * measure.fraction;
   }
   check(measure.stopPrice >= 0, 'a stop price of at least 0', measure.stopPrice);

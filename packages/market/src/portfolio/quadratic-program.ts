@@ -1,6 +1,6 @@
 import { AssayError } from '@assay/core';
 import { solveQP } from 'quadprog';
-import { dot, type Matrix } from './linear-algebra.ts';
+import { cholesky, dot, type Matrix, solveCholesky } from './linear-algebra.ts';
 
 /** lower ≤ a·x ≤ upper; ±Infinity for none, equal for an equality. */
 export interface LinearRow {
@@ -24,6 +24,8 @@ export interface QuadraticSolution {
   /** Multiplier of each row and bound: positive where the lower limit holds it, negative where the upper does. */
   rowMultipliers: Float64Array;
   boundMultipliers: Float64Array;
+  /** Largest component of the gradient that no multiplier explains: 0 at the optimum. */
+  residual: number;
 }
 
 const MAX_ITERATIONS = 20_000;
@@ -33,6 +35,8 @@ const MAX_PROXIMAL_STEPS = 200;
  * dimensions, rounding alone makes it say "inconsistent"; then inequalities are tried again this much wider.
  */
 const WIDENINGS = [0, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9];
+/** No answer leaves whose gradient is further than this, relative to the numbers given, from what the multipliers explain. */
+const STATIONARY = 1e-8;
 
 /**
  * Solves a convex quadratic programme with quadprog (Goldfarb and Idnani 1983, dual active set).
@@ -42,13 +46,18 @@ const WIDENINGS = [0, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9];
  * and the fixed point is the exact optimum, not a regularised one. For quadratic programmes it ends after few steps;
  * here when t moves less than 1e-12.
  *
- * @returns null when quadprog finds the constraints inconsistent.
+ * The answer is checked by its own multipliers before it is given.
+ *
+ * @returns null when quadprog finds the constraints inconsistent, or no answer that stands the check.
  * @throws ARGUMENT_INVALID when the matrix is not positive definite or the bound on iterations is hit.
  */
 export function solveQuadratic(programme: QuadraticProgram): QuadraticSolution | null {
   for (const widening of WIDENINGS) {
     const solution = proximal(programme, widening);
-    if (solution) return solution;
+    if (!solution) continue;
+    const largest = programme.quadratic.reduce((most, row, i) => Math.max(most, row[i]!), 0);
+    if (solution.residual <= STATIONARY * (largest + Math.max(...programme.linear.map(Math.abs))))
+      return solution;
   }
   return null;
 }
@@ -68,9 +77,13 @@ function proximal(programme: QuadraticProgram, widening: number): QuadraticSolut
     for (let i = curved; i < total; i++) moved = Math.max(moved, Math.abs(solution.x[i]! - centre[i]!));
     if (moved <= 1e-12) return solution;
     if (step === MAX_PROXIMAL_STEPS) {
-      throw new AssayError('ARGUMENT_INVALID', `portfolio: no optimum within ${MAX_PROXIMAL_STEPS} proximal steps`, {
-        next: 'drop the turnover, cost or leverage constraint, or use fewer assets',
-      });
+      throw new AssayError(
+        'ARGUMENT_INVALID',
+        `portfolio: no optimum within ${MAX_PROXIMAL_STEPS} proximal steps`,
+        {
+          next: 'drop the turnover, cost or leverage constraint, or use fewer assets',
+        },
+      );
     }
     centre = Float64Array.from(solution.x);
   }
@@ -90,7 +103,13 @@ function direct(
   const x = Float64Array.from(lower, (low, i) => (low === upper[i] ? low : 0));
   const fixedPart = (coefficients: Float64Array) => dot(coefficients, x);
 
-  const constraints: { coefficients: Float64Array; least: number; equal: boolean; of: number; sign: number }[] = [];
+  const constraints: {
+    coefficients: Float64Array;
+    least: number;
+    equal: boolean;
+    of: number;
+    sign: number;
+  }[] = [];
   for (const [r, row] of rows.entries()) {
     const offset = fixedPart(row.coefficients);
     if (free.every((i) => row.coefficients[i] === 0)) {
@@ -99,11 +118,23 @@ function direct(
       continue;
     }
     if (row.lower === row.upper) {
-      constraints.push({ coefficients: row.coefficients, least: row.lower - offset, equal: true, of: r, sign: 1 });
+      constraints.push({
+        coefficients: row.coefficients,
+        least: row.lower - offset,
+        equal: true,
+        of: r,
+        sign: 1,
+      });
       continue;
     }
     if (row.lower > -Infinity)
-      constraints.push({ coefficients: row.coefficients, least: row.lower - offset, equal: false, of: r, sign: 1 });
+      constraints.push({
+        coefficients: row.coefficients,
+        least: row.lower - offset,
+        equal: false,
+        of: r,
+        sign: 1,
+      });
     if (row.upper < Infinity)
       constraints.push({
         coefficients: row.coefficients.map((value) => -value),
@@ -158,17 +189,41 @@ function direct(
         next: 'use a longer window, a shrunk risk model, or ask for a repair of the covariance',
       });
     }
-    for (const [k, { coefficients, of, sign, equal }] of constraints.entries()) {
-      // quadprog turns an equality round when that suits it; its matrix shows whether it did.
-      const place = free.findIndex((i) => coefficients[i] !== 0);
-      const turned = equal && A[place + 1]![k + 1] !== coefficients[free[place]!];
-      rowMultipliers[of]! += (turned ? -sign : sign) * answer.Lagrangian[k + 1]! * scale;
-    }
+    for (const [k, { of, sign, equal }] of constraints.entries())
+      if (!equal) rowMultipliers[of]! += sign * answer.Lagrangian[k + 1]! * scale;
     for (const [k, { of, sign }] of bounds.entries())
       boundMultipliers[of]! += sign * answer.Lagrangian[constraints.length + k + 1]! * scale;
     for (const [place, i] of free.entries()) x[i] = values[place]!;
   }
-  return { x, rowMultipliers, boundMultipliers };
+
+  // What the inequalities leave of the gradient belongs to the equalities: quadprog turns these round as it goes, so
+  // that the sign of its own multiplier is lost.
+  const rest = linear.map((value, i) => (i < curved ? dot(quadratic[i]!, x.subarray(0, curved)) : 0) - value);
+  for (const [r, { coefficients }] of rows.entries())
+    if (rowMultipliers[r] !== 0)
+      for (let i = 0; i < total; i++) rest[i]! -= rowMultipliers[r]! * coefficients[i]!;
+  for (let i = 0; i < total; i++) rest[i]! -= boundMultipliers[i]!;
+  const equal = constraints.filter((constraint) => constraint.equal);
+  const normals = equal.map(({ coefficients }) => Float64Array.from(free, (i) => coefficients[i]!));
+  const factor = cholesky(normals.map((a) => Float64Array.from(normals, (b) => dot(a, b))));
+  if (factor) {
+    const left = Float64Array.from(free, (i) => rest[i]!);
+    const multipliers = solveCholesky(
+      factor,
+      normals.map((normal) => dot(normal, left)),
+    );
+    for (const [k, { of, coefficients }] of equal.entries()) {
+      rowMultipliers[of] = multipliers[k]!;
+      for (let i = 0; i < total; i++) rest[i]! -= multipliers[k]! * coefficients[i]!;
+    }
+  }
+  for (let i = 0; i < total; i++) {
+    if (lower[i] !== upper[i]) continue;
+    boundMultipliers[i] = rest[i]!;
+    rest[i] = 0;
+  }
+  const residual = rest.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return { x, rowMultipliers, boundMultipliers, residual };
 }
 
 /** quadprog's loop has no end of its own; it reads the first limit once an iteration, which counts them. */
@@ -178,9 +233,13 @@ function limitReads(b: number[]): void {
   Object.defineProperty(b, 1, {
     get: () => {
       if (++reads > MAX_ITERATIONS) {
-        throw new AssayError('ARGUMENT_INVALID', `portfolio: no optimum within ${MAX_ITERATIONS} iterations`, {
-          next: 'use fewer assets or constraints, or a shrunk risk model',
-        });
+        throw new AssayError(
+          'ARGUMENT_INVALID',
+          `portfolio: no optimum within ${MAX_ITERATIONS} iterations`,
+          {
+            next: 'use fewer assets or constraints, or a shrunk risk model',
+          },
+        );
       }
       return value;
     },

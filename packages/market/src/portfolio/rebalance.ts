@@ -1,4 +1,12 @@
-import { AssayError, type Decimal, divRound, fromScaled, isDecimal, toScaled, toScaledRounded } from '@assay/core';
+import {
+  AssayError,
+  type Decimal,
+  divRound,
+  fromScaled,
+  isDecimal,
+  toScaled,
+  toScaledRounded,
+} from '@assay/core';
 
 /** What one asset is held, priced and traded at. All decimals. */
 export interface Position {
@@ -73,7 +81,8 @@ const MAX_POSITIONS = 1000;
  *   minNotional: '10', feeBps: '0' }], band: '0', tradeTo: 'target' }).orders; // buy 5 BTC for 500
  */
 export function rebalance({ cash, positions, band, tradeTo }: RebalanceRequest): Rebalance {
-  if (positions.length > MAX_POSITIONS) refuse(`expected at most ${MAX_POSITIONS} positions, got ${positions.length}`);
+  if (positions.length > MAX_POSITIONS)
+    refuse(`expected at most ${MAX_POSITIONS} positions, got ${positions.length}`);
   const seen = new Set<string>();
   const books = positions.map((position) => {
     const { asset } = position;
@@ -116,7 +125,8 @@ export function rebalance({ cash, positions, band, tradeTo }: RebalanceRequest):
     }
     const wanted = tradeTo === 'target' ? gap : gap > 0n ? gap - edge : gap + edge;
     const count = wanted / (book.lot * book.price * UNIT);
-    if (count === 0n) untraded.push({ asset: book.asset, reason: `less than a lot of ${fromScaled(book.lot, SCALE)}` });
+    if (count === 0n)
+      untraded.push({ asset: book.asset, reason: `less than a lot of ${fromScaled(book.lot, SCALE)}` });
     else if (abs(count) * book.lot * book.price < book.minNotional) {
       untraded.push({
         asset: book.asset,
@@ -208,7 +218,8 @@ function read(value: Decimal, what: string): bigint {
 
 /** At most 40 characters: no product of them leaves what a decimal string may hold. */
 function scaled(value: Decimal, what: string, scale: number): bigint {
-  if (!isDecimal(value) || value.length > 40) refuse(`expected ${what} as a decimal string, got ${String(value)}`);
+  if (!isDecimal(value) || value.length > 40)
+    refuse(`expected ${what} as a decimal string, got ${String(value)}`);
   return toScaled(value, scale);
 }
 
@@ -217,5 +228,7 @@ function abs(value: bigint): bigint {
 }
 
 function refuse(message: string): never {
-  throw new AssayError('ARGUMENT_INVALID', `rebalance: ${message}`, { next: 'correct the position and ask again' });
+  throw new AssayError('ARGUMENT_INVALID', `rebalance: ${message}`, {
+    next: 'correct the position and ask again',
+  });
 }

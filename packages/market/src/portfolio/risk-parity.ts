@@ -21,9 +21,13 @@ export function riskParity(covariance: Matrix, budgets?: Float64Array): Float64A
   const n = covariance.length;
   const deviation = covariance.map((row, i) => Math.sqrt(row[i]!));
   if (deviation.some((value) => !(value > 0))) {
-    throw new AssayError('ARGUMENT_INVALID', 'risk parity: expected every asset to have risk, got one without', {
-      next: 'leave out the asset whose price never moved',
-    });
+    throw new AssayError(
+      'ARGUMENT_INVALID',
+      'risk parity: expected every asset to have risk, got one without',
+      {
+        next: 'leave out the asset whose price never moved',
+      },
+    );
   }
   const shares = budgets ?? new Float64Array(n).fill(1 / n);
   const correlation = correlationOf(covariance);

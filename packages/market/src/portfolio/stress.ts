@@ -112,6 +112,8 @@ export function scenarioOutcomes(
   const known = scenarios.length > 0 && Math.abs(total - 1) <= 1e-9;
   return {
     outcomes,
-    expected: known ? scenarios.reduce((sum, { probability }, i) => sum + probability! * outcomes[i]!.return, 0) : null,
+    expected: known
+      ? scenarios.reduce((sum, { probability }, i) => sum + probability! * outcomes[i]!.return, 0)
+      : null,
   };
 }
