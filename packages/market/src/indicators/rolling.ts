@@ -1,0 +1,238 @@
+import type { Kernel } from './kernel.ts';
+
+/**
+ * Windows are combined from two halves: time is cut into blocks as long as the window, so that each window is the end
+ * of one block and the beginning of the next (van Herk 1992, Gil and Werman 1993). The ends are prepared once a block,
+ * from the last value backwards; the beginning grows with each value. That costs three operations a value whatever
+ * the length, and nothing is ever taken out of a sum again: no drift over a long history, and neither an absurd value nor a
+ * NaN outlives its window.
+ *
+ * State of all of them: place in the block (1 to period), whether a block was completed, the running beginning, and
+ * the ends by the place that they are combined at.
+ */
+
+/** Sum of the last `period` values, divided by `divisor`. */
+export function rollingSum(period: number, divisor = 1): Kernel {
+  const ends = 3;
+  return {
+    cells: ends + period + 1,
+    reach: period,
+    run(from, to, state, inputs, outputs) {
+      const source = inputs[0]!;
+      const out = outputs[0]!;
+      let place = state[0]! | 0;
+      let full = state[1]! | 0;
+      let begin = state[2]!;
+      for (let i = from; i < to; i++) {
+        if (place === period) {
+          let end = 0;
+          for (let k = period - 1; k >= 1; k--) {
+            end += source[i - period + k]!;
+            state[ends + k] = end;
+          }
+          place = 0;
+          begin = 0;
+          full = 1;
+        }
+        place++;
+        begin += source[i]!;
+        out[i] = full === 1 || place === period ? (state[ends + place]! + begin) / divisor : Number.NaN;
+      }
+      state[0] = place;
+      state[1] = full;
+      state[2] = begin;
+    },
+  };
+}
+
+/** Simple moving average. */
+export function rollingMean(period: number): Kernel {
+  return rollingSum(period, period);
+}
+
+/** `weight` times the sum of the values, each multiplied by its place from 1 (oldest) on, plus `plain` times their sum. */
+export function rollingWeighted(period: number, weight: number, plain: number): Kernel {
+  const ends = 4;
+  return {
+    cells: ends + 2 * (period + 1),
+    reach: period,
+    run(from, to, state, inputs, outputs) {
+      const source = inputs[0]!;
+      const out = outputs[0]!;
+      const sums = ends + period + 1;
+      let place = state[0]! | 0;
+      let full = state[1]! | 0;
+      let sum = state[2]!;
+      let weighted = state[3]!;
+      for (let i = from; i < to; i++) {
+        if (place === period) {
+          sum = 0;
+          weighted = 0;
+          for (let k = period - 1; k >= 1; k--) {
+            sum += source[i - period + k]!;
+            weighted += sum;
+            state[ends + k] = weighted;
+            state[sums + k] = sum;
+          }
+          place = 0;
+          sum = 0;
+          weighted = 0;
+          full = 1;
+        }
+        place++;
+        sum += source[i]!;
+        weighted += place * source[i]!;
+        if (full === 1 || place === period) {
+          const whole = state[ends + place]! + (period - place) * sum + weighted;
+          out[i] = weight * whole + plain * (state[sums + place]! + sum);
+        } else out[i] = Number.NaN;
+      }
+      state[0] = place;
+      state[1] = full;
+      state[2] = sum;
+      state[3] = weighted;
+    },
+  };
+}
+
+/** Linearly weighted moving average: the newest value weighs `period`, the oldest 1. */
+export function weightedMean(period: number): Kernel {
+  return rollingWeighted(period, 2 / (period * (period + 1)), 0);
+}
+
+/** Slope of the least-squares line through the last `period` values, a bar. */
+export function regressionSlope(period: number): Kernel {
+  const places = (period * (period + 1)) / 2;
+  const squares = (period * (period + 1) * (2 * period + 1)) / 6;
+  const scale = period * squares - places * places;
+  return rollingWeighted(period, period / scale, -places / scale);
+}
+
+/**
+ * Mean, and the standard deviation about it times `scale`, of the last `period` values; `freedom` is 0 for the
+ * population's and 1 for the sample's. Halves are joined by Chan, Golub and LeVeque's update, because the textbook
+ * difference of squares leaves nothing but rounding for a stablecoin: equal values give exactly zero here.
+ */
+export function rollingMoments(period: number, freedom: 0 | 1 = 0, scale = 1): Kernel {
+  const ends = 4;
+  const spreads = ends + period + 1;
+  const share = Float64Array.from({ length: period + 1 }, (_, k) => 1 / k);
+  return {
+    cells: ends + 2 * (period + 1),
+    reach: period,
+    run(from, to, state, inputs, outputs) {
+      const source = inputs[0]!;
+      const means = outputs[0]!;
+      const deviations = outputs[1]!;
+      let place = state[0]! | 0;
+      let full = state[1]! | 0;
+      let mean = state[2]!;
+      let spread = state[3]!;
+      for (let i = from; i < to; i++) {
+        if (place === period) {
+          mean = 0;
+          spread = 0;
+          for (let k = period - 1; k >= 1; k--) {
+            const from = source[i - period + k]! - mean;
+            mean += from * share[period - k]!;
+            spread += from * (source[i - period + k]! - mean);
+            state[ends + k] = mean;
+            state[spreads + k] = spread;
+          }
+          place = 0;
+          mean = 0;
+          spread = 0;
+          full = 1;
+        }
+        place++;
+        const from = source[i]! - mean;
+        mean += from * share[place]!;
+        spread += from * (source[i]! - mean);
+        if (full === 1 || place === period) {
+          const older = period - place;
+          // With nothing older the end is 0, and so is its part in the sums.
+          const apart = older === 0 ? 0 : mean - state[ends + place]!;
+          const part = (apart * older) / period;
+          means[i] = mean - part;
+          const whole = spread + state[spreads + place]! + apart * part * place;
+          deviations[i] = scale * Math.sqrt(whole / (period - freedom));
+        } else {
+          means[i] = Number.NaN;
+          deviations[i] = Number.NaN;
+        }
+      }
+      state[0] = place;
+      state[1] = full;
+      state[2] = mean;
+      state[3] = spread;
+    },
+  };
+}
+
+/** Greatest of the last `period` values. */
+export function rollingHighest(period: number): Kernel {
+  const ends = 3;
+  return {
+    cells: ends + period + 1,
+    reach: period,
+    run(from, to, state, inputs, outputs) {
+      const source = inputs[0]!;
+      const out = outputs[0]!;
+      let place = state[0]! | 0;
+      let full = state[1]! | 0;
+      let begin = state[2]!;
+      for (let i = from; i < to; i++) {
+        if (place === period) {
+          let end = Number.NEGATIVE_INFINITY;
+          for (let k = period - 1; k >= 1; k--) {
+            end = Math.max(end, source[i - period + k]!);
+            state[ends + k] = end;
+          }
+          place = 0;
+          full = 1;
+        }
+        place++;
+        begin = place === 1 ? source[i]! : Math.max(begin, source[i]!);
+        out[i] =
+          place === period ? begin : full === 1 ? Math.max(state[ends + place]!, begin) : Number.NaN;
+      }
+      state[0] = place;
+      state[1] = full;
+      state[2] = begin;
+    },
+  };
+}
+
+/** Least of the last `period` values. */
+export function rollingLowest(period: number): Kernel {
+  const ends = 3;
+  return {
+    cells: ends + period + 1,
+    reach: period,
+    run(from, to, state, inputs, outputs) {
+      const source = inputs[0]!;
+      const out = outputs[0]!;
+      let place = state[0]! | 0;
+      let full = state[1]! | 0;
+      let begin = state[2]!;
+      for (let i = from; i < to; i++) {
+        if (place === period) {
+          let end = Number.POSITIVE_INFINITY;
+          for (let k = period - 1; k >= 1; k--) {
+            end = Math.min(end, source[i - period + k]!);
+            state[ends + k] = end;
+          }
+          place = 0;
+          full = 1;
+        }
+        place++;
+        begin = place === 1 ? source[i]! : Math.min(begin, source[i]!);
+        out[i] =
+          place === period ? begin : full === 1 ? Math.min(state[ends + place]!, begin) : Number.NaN;
+      }
+      state[0] = place;
+      state[1] = full;
+      state[2] = begin;
+    },
+  };
+}
