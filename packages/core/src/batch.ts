@@ -65,7 +65,7 @@ const MAX_VALUES = 32;
 const MAX_TEXT = 4_096;
 /** Of one figure's row. */
 const MAX_DEPTH = 6;
-const MAX_MEMBERS = 4_096;
+const MAX_MEMBERS = 65_536;
 
 /** Largest payload that one observation may commit to. */
 export const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;

@@ -3,6 +3,7 @@ import { indicesFigure } from './indices/index.ts';
 import { assetsFigure } from './panel/index.ts';
 import type { FigureName } from './rows.ts';
 import { sentimentFigure } from './sentiment/index.ts';
+import { pricesFigure } from './verify/index.ts';
 
 /**
  * Every figure, in the order in which they are computed: a figure reads only earlier ones, and its own past.
@@ -10,6 +11,7 @@ import { sentimentFigure } from './sentiment/index.ts';
  */
 export const FIGURES: readonly { figure: Figure; source: string }[] = [
   made(assetsFigure, 'panel/assets-figure.ts'),
+  made(pricesFigure, 'verify/prices-figure.ts'),
   made(sentimentFigure, 'sentiment/sentiment.ts'),
   made(indicesFigure, 'indices/indices.ts'),
 ];

@@ -22,6 +22,7 @@ export {
 } from './credibility-book.ts';
 export { type DataDir, dataDirLayout, existingDataDir, takeDataDir } from './data-dir.ts';
 export { figureStream, observedKind } from './derive-figures.ts';
+export { PORTFOLIO_STREAM } from './derive-portfolio.ts';
 export { rateStream } from './derive-rates.ts';
 export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';
 export { ExecutionDesk } from './execution-desk.ts';
@@ -30,7 +31,7 @@ export { type Admitted, admit, type IntakeView } from './intake.ts';
 export { reviewerSeed, roleSecret } from './keys.ts';
 export { MarketAlerts, type RulePreview } from './market-alerts.ts';
 export { MarketDesk } from './market-desk.ts';
-export type { MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
+export type { MarketPortfolio, MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 export { PictureBook } from './picture-book.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
 export { type Recomputed, recompute } from './recompute.ts';

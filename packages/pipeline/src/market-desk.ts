@@ -2,6 +2,8 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { servedAs } from '@assay/checks/review';
 import {
   AssayError,
+  canonicalBytes,
+  digestHex,
   decodePayload,
   type Ed25519Signer,
   type ErrorCode,
@@ -10,11 +12,13 @@ import {
   type SourceMode,
 } from '@assay/core';
 import { buildPanel, FIGURES, type FigureName, type FigureRows } from '@assay/market';
+import { parsePortfolioRequest } from '@assay/market/portfolio';
 import { type MarketFeed, recordProvider, splitAtMonths } from '@assay/sources';
 import { type Catalogue, type CatalogueEntry, decisionOnRow, standingOf, statementOf } from './catalogue.ts';
 import { instantOf, type ReadInput, type RequiredLevels, readInput } from './derive.ts';
 import { figureMaterials, figureStream, type PanelOf, prepareFigure } from './derive-figures.ts';
-import type { MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
+import { PORTFOLIO_STREAM, preparePortfolio } from './derive-portfolio.ts';
+import type { MarketPortfolio, MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 import type { Pipeline } from './pipeline.ts';
 
 const DAY_MS = 86_400_000;
@@ -23,6 +27,9 @@ const WARM_UP_DAYS = 365;
 /** A live market is asked for its last day so long after it closed. */
 const SETTLE_MS = 10 * 60_000;
 const RETRY_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const PORTFOLIOS_PER_HOUR = 120;
+const MAX_PORTFOLIOS = 200;
 const MAX_ROWS = 100_000;
 /** Rows that are kept decoded, of the statements that were read last. */
 const MAX_DECODED_ROWS = 600_000;
@@ -51,6 +58,10 @@ export class MarketDesk implements MarketView {
   readonly #decoded = new Map<string, ReadInput>();
   #decodedRows = 0;
   #busy = true;
+  /** Portfolios take turns: their stream has one end. */
+  #portfolios: Promise<unknown> = Promise.resolve();
+  readonly #madePortfolios = new Map<string, MarketPortfolio>();
+  readonly #madeAtMs: number[] = [];
 
   constructor(options: MarketDeskOptions) {
     this.#o = options;
@@ -134,6 +145,62 @@ export class MarketDesk implements MarketView {
       }
     }
     return found;
+  }
+
+  /**
+   * Optimises a portfolio as of the last day, and records it: the same request about the same day is recorded once.
+   *
+   * @throws ARGUMENT_INVALID for a request that is none or cannot be met, NOT_FOUND before there are figures, LEDGER_BUSY
+   *   for more new portfolios in an hour than the log should hold.
+   */
+  async portfolio(request: unknown): Promise<MarketPortfolio> {
+    const { catalogue, feed, pipeline } = this.#o;
+    const { to } = this.#extent();
+    if (to === null) {
+      throw new AssayError('NOT_FOUND', 'there are no figures yet', {
+        next: 'wait until history is read in: /v1/market/status',
+      });
+    }
+    const turn = this.#portfolios.then(async () => {
+      const key = digestHex(canonicalBytes({ request: parsePortfolioRequest(request), to }));
+      const known = this.#madePortfolios.get(key);
+      if (known) return known;
+      this.#allowPortfolio();
+      const toMs = Date.parse(to) + DAY_MS;
+      const head = catalogue.head(PORTFOLIO_STREAM);
+      const { prepared, result } = await preparePortfolio(
+        catalogue,
+        request,
+        feed.streams.map(({ name }) => name),
+        {
+          ...{ mode: feed.mode, fromMs: Date.parse(to), toMs, derivedAt: this.#clock(toMs) },
+          ...{ sequence: (head?.sequence ?? 0) + 1, previous: head?.id ?? null },
+        },
+        (material, levels) => this.#input(material, levels),
+      );
+      const [id] = await pipeline.derive([prepared]);
+      const made = { result, proof: this.#prover(catalogue.get(id!))(0) };
+      this.#madePortfolios.set(key, made);
+      this.#madeAtMs.push(this.#o.nowMs());
+      for (const oldest of this.#madePortfolios.keys()) {
+        if (this.#madePortfolios.size <= MAX_PORTFOLIOS) break;
+        this.#madePortfolios.delete(oldest);
+      }
+      return made;
+    });
+    this.#portfolios = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #allowPortfolio(): void {
+    const since = this.#o.nowMs() - HOUR_MS;
+    while (this.#madeAtMs.length > 0 && this.#madeAtMs[0]! <= since) this.#madeAtMs.shift();
+    if (this.#madeAtMs.length < PORTFOLIOS_PER_HOUR) return;
+    throw new AssayError(
+      'LEDGER_BUSY',
+      `expected at most ${PORTFOLIOS_PER_HOUR} new portfolios an hour: each is recorded for good`,
+      { next: 'ask again later; a portfolio that was made before can always be asked for' },
+    );
   }
 
   /** Reads in whole months, and computes what each completes. */

@@ -15,6 +15,7 @@ import { RATE_FUNCTION } from '@assay/market';
 import { type Catalogue, type CatalogueEntry, statementOf } from './catalogue.ts';
 import type { Inputs } from './derive.ts';
 import { figureCodeDigest, recomputeFigure } from './derive-figures.ts';
+import { PORTFOLIO_FUNCTION, portfolioCodeDigest, recomputePortfolio } from './derive-portfolio.ts';
 import { rateCodeDigest, recomputeRates } from './derive-rates.ts';
 import { sameRows } from './execution-desk.ts';
 
@@ -54,10 +55,7 @@ export async function recompute(catalogue: Catalogue, named: CatalogueEntry): Pr
   const derivation = statement.predicate;
   const materials = decodePayload(inputs.payload(derivation.materials.payload)) as Material[];
   checkCode(derivation.function);
-  const rows =
-    derivation.function.name === RATE_FUNCTION.name
-      ? recomputeRates(inputs, materials, derivation)
-      : await recomputeFigure(inputs, materials, derivation);
+  const rows = await RECOMPUTE[kindOf(derivation.function.name)](inputs, materials, derivation);
   const payload = encodePayload(rows);
   const made = { root: bytesToHex(treeOfPayload(payload).root), count: rows.length };
   return {
@@ -70,9 +68,21 @@ export async function recompute(catalogue: Catalogue, named: CatalogueEntry): Pr
   };
 }
 
+/** How each kind of derived figure is computed again. */
+const RECOMPUTE = { rate: recomputeRates, portfolio: recomputePortfolio, figure: recomputeFigure };
+
+function kindOf(name: string): keyof typeof RECOMPUTE {
+  return name === RATE_FUNCTION.name ? 'rate' : name === PORTFOLIO_FUNCTION ? 'portfolio' : 'figure';
+}
+
 /** Other code may make another figure: nothing is said about it. */
 function checkCode({ name, version, digest }: DerivationPredicate['function']): void {
-  const here = name === RATE_FUNCTION.name ? rateCodeDigest() : figureCodeDigest(name);
+  const digests = {
+    rate: rateCodeDigest,
+    portfolio: portfolioCodeDigest,
+    figure: () => figureCodeDigest(name),
+  };
+  const here = digests[kindOf(name)]();
   if (digest.sha256 === here) return;
   throw new AssayError(
     'DERIVATION_MISMATCH',

@@ -39,7 +39,9 @@ export function indicatorBatch(
   const { price, volume } = planOf(names);
   const known = new Uint8Array(capacity);
   const dense = Array.from({ length: 5 }, () => new Float64Array(capacity));
-  const runs = [price, volume].map((plan) => (plan.names.length === 0 ? null : runner(plan, names, capacity)));
+  const runs = [price, volume].map((plan) =>
+    plan.names.length === 0 ? null : runner(plan, names, capacity),
+  );
   return (bars, outputs) => {
     const length = bars.close.length;
     const columns = [bars.open, bars.high, bars.low, bars.close, bars.volume];

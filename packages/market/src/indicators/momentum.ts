@@ -187,8 +187,7 @@ export function commodityChannel(period: number): Kernel {
         if (k === i) even += Math.abs(typical[i]! - mean);
         const deviation = (even + odd) / period;
         // Equal prices leave a deviation of mere rounding.
-        out[i] =
-          deviation > 1e-12 * Math.abs(mean) ? (typical[i]! - mean) / (0.015 * deviation) : Number.NaN;
+        out[i] = deviation > 1e-12 * Math.abs(mean) ? (typical[i]! - mean) / (0.015 * deviation) : Number.NaN;
       }
     },
   };

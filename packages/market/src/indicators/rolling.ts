@@ -193,8 +193,7 @@ export function rollingHighest(period: number): Kernel {
         }
         place++;
         begin = place === 1 ? source[i]! : Math.max(begin, source[i]!);
-        out[i] =
-          place === period ? begin : full === 1 ? Math.max(state[ends + place]!, begin) : Number.NaN;
+        out[i] = place === period ? begin : full === 1 ? Math.max(state[ends + place]!, begin) : Number.NaN;
       }
       state[0] = place;
       state[1] = full;
@@ -227,8 +226,7 @@ export function rollingLowest(period: number): Kernel {
         }
         place++;
         begin = place === 1 ? source[i]! : Math.min(begin, source[i]!);
-        out[i] =
-          place === period ? begin : full === 1 ? Math.min(state[ends + place]!, begin) : Number.NaN;
+        out[i] = place === period ? begin : full === 1 ? Math.min(state[ends + place]!, begin) : Number.NaN;
       }
       state[0] = place;
       state[1] = full;

@@ -72,8 +72,7 @@ export class IndicatorStream {
   }
 
   #update({ open, high, low, close, volume }: Bar, closed: boolean): void {
-    const usable =
-      isUsable(open) && isUsable(high) && isUsable(low) && isUsable(close) && low <= high;
+    const usable = isUsable(open) && isUsable(high) && isUsable(low) && isUsable(close) && low <= high;
     const top = Math.max(open, high, close);
     const bottom = Math.min(open, low, close);
     for (const { part, places, volume: needsVolume } of this.#parts) {

@@ -30,15 +30,7 @@ import {
   rangeVariance,
   scalingExponent,
 } from './volatility.ts';
-import {
-  accumulation,
-  chaikin,
-  moneyFlows,
-  onBalance,
-  ratio,
-  shareOfBoth,
-  typicalPrice,
-} from './volume.ts';
+import { accumulation, chaikin, moneyFlows, onBalance, ratio, shareOfBoth, typicalPrice } from './volume.ts';
 
 /** All indicators by name; the number in a name is its period in bars. Definitions: docs/indicators.md. */
 export const INDICATORS = [
@@ -196,11 +188,7 @@ export const STEPS: readonly Step[] = [
   step(logarithm, ['close'], ['log']),
   step(change(1), ['log'], ['return1', 'unused']),
   step(change(8), ['log'], ['return8', 'unused']),
-  step(
-    rollingMoments(30, 1, 100 * Math.sqrt(DAYS_A_YEAR)),
-    ['return1'],
-    ['unused', 'volatility30'],
-  ),
+  step(rollingMoments(30, 1, 100 * Math.sqrt(DAYS_A_YEAR)), ['return1'], ['unused', 'volatility30']),
   step(rangeVariance, ['open', 'high', 'low', 'close'], ['parkinsonDay', 'garmanKlassDay']),
   step(rollingMean(30), ['parkinsonDay'], ['parkinsonMean30']),
   step(annualPercent(DAYS_A_YEAR), ['parkinsonMean30'], ['parkinson30']),
