@@ -1,0 +1,273 @@
+import { instantOfDay, type Panel } from '../panel/index.ts';
+import { closeAt, type FactorView, STALE_DAYS } from './factors.ts';
+import type { ObservedHistory } from './observed.ts';
+
+/** How an asset may be graded on a day. */
+export interface Standing {
+  asset: number;
+  /** First day of the usable history. */
+  start: number;
+  trader: boolean;
+  investor: boolean;
+  /** Why it is not graded, or not with both grades. */
+  reason: string | null;
+}
+
+/** Bars that an asset must have in the last `HISTORY_WINDOW` days for both grades. */
+export const HISTORY_BARS = 30;
+const HISTORY_WINDOW = 60;
+/** Days that an asset without bars must have been in the snapshots for an Investor Grade. */
+const SNAPSHOT_DAYS = 90;
+/** A price that changes by more than this factor in a day is a redenomination, a relaunch or an error. */
+const BREAK_FACTOR = 10;
+/** A dollar peg: this share of the closes lies within this distance of 1. */
+const PEG_SHARE = 0.9;
+const PEG_DISTANCE = 0.03;
+/** A peg to another currency: the median day moves less than the first, and no day more than the second. */
+const CALM_MEDIAN = 0.004;
+const CALM_LIMIT = 0.025;
+/** A copy moves with its original but for this share of the original's own daily moves. */
+const COPY_SHARE = 0.25;
+/** Over one and over three weeks the two may differ by this, in log return. */
+const COPY_DRIFT = 0.02;
+/** For assets without bars: every one of six months may differ by this. */
+const COPY_MONTHS = [30, 60, 90, 120, 150, 180];
+const COPY_MONTH_DRIFT = 0.01;
+
+/**
+ * The point-in-time universe of a day: every asset with a bar or a market capitalisation in the last `lookbackDays`,
+ * dead ones included, and how each may be graded. Reads nothing after the day.
+ */
+export function universeOn(
+  panel: Panel,
+  observed: ObservedHistory,
+  day: number,
+  lookbackDays: number,
+): Standing[] {
+  const standings: Standing[] = [];
+  for (let asset = 0; asset < panel.assets.length; asset++) {
+    const standing = standingOf({ panel, observed, asset, day, start: Math.max(0, day - lookbackDays + 1) });
+    if (standing) standings.push(standing);
+  }
+  markCopies(panel, observed, day, standings);
+  return standings;
+}
+
+function standingOf(whole: FactorView): Standing | null {
+  const { panel, asset, day } = whole;
+  const base = asset * panel.days.length;
+  const bars = readBars(whole);
+  const cap = panel.marketCap[base + day]!;
+  if (bars.last < 0 && !hadCap(whole)) return null;
+  const view = { ...whole, start: bars.start };
+  const refuse = (reason: string): Standing => ({
+    asset,
+    start: bars.start,
+    trader: false,
+    investor: false,
+    reason,
+  });
+  if (bars.last > day - STALE_DAYS) {
+    if (bars.broken >= 0) {
+      return refuse(
+        `bad data: the bar of ${dateOf(panel, bars.broken)} has no possible prices; graded again ${HISTORY_BARS} days later`,
+      );
+    }
+    const recent = closesWithin(view, HISTORY_WINDOW);
+    if (recent.length < HISTORY_BARS) {
+      return refuse(
+        bars.jump < 0
+          ? `too little history: ${recent.length} bars in ${HISTORY_WINDOW} days, ${HISTORY_BARS} are needed`
+          : `bad data: the price changed more than ${BREAK_FACTOR}-fold on ${dateOf(panel, bars.jump)} (redenomination, relaunch or error); graded again after ${HISTORY_BARS} bars`,
+      );
+    }
+    const peg = pegOf(recent);
+    if (peg) return refuse(peg);
+    return { asset, start: bars.start, trader: true, investor: true, reason: null };
+  }
+  if (cap > 0 && panel.supply[base + day]! > 0) return fromSnapshots(view, refuse);
+  return refuse(
+    bars.last < 0
+      ? 'left the snapshots of market capitalisation and has no bars'
+      : `no bars since ${dateOf(panel, bars.last)}: delisted, dead or not collected`,
+  );
+}
+
+/** An asset that only snapshots know: months are all that can be seen of it. */
+function fromSnapshots(view: FactorView, refuse: (reason: string) => Standing): Standing {
+  const months = [0, 30, 60, SNAPSHOT_DAYS].map((ago) => impliedPrice(view, view.day - ago));
+  if (months.some(Number.isNaN)) {
+    return refuse(
+      `too little history: no bars, and less than ${SNAPSHOT_DAYS} days of market capitalisation`,
+    );
+  }
+  if (months.every((price) => Math.abs(price - 1) <= PEG_DISTANCE)) {
+    return refuse('stablecoin: its price kept to 1 US dollar in every snapshot of the last 90 days');
+  }
+  return {
+    asset: view.asset,
+    start: view.start,
+    trader: false,
+    investor: true,
+    reason: 'no Trader Grade: there are no daily bars, only snapshots of market capitalisation',
+  };
+}
+
+/** One pass over an asset's window. */
+function readBars({ panel, asset, day, start: from }: FactorView) {
+  const base = asset * panel.days.length;
+  let start = from;
+  let last = -1;
+  let jump = -1;
+  let broken = -1;
+  let previous = Number.NaN;
+  for (let d = from; d <= day; d++) {
+    const close = panel.close[base + d]!;
+    if (Number.isNaN(close)) continue;
+    last = d;
+    if (!isPossible(panel, base + d)) {
+      if (d > day - HISTORY_BARS) broken = d;
+      continue;
+    }
+    // A break hides in a gap too: it is compared with the last bar, however old.
+    if (close > previous * BREAK_FACTOR || close * BREAK_FACTOR < previous) {
+      start = d;
+      jump = d;
+    }
+    previous = close;
+  }
+  return { start, last, jump, broken };
+}
+
+function isPossible({ high, low, close }: Panel, at: number): boolean {
+  const slack = 1e-9 * Math.abs(close[at]!);
+  return (
+    close[at]! > 0 &&
+    Number.isFinite(close[at]!) &&
+    !(low[at]! <= 0) &&
+    !(high[at]! < close[at]! - slack) &&
+    !(low[at]! > close[at]! + slack)
+  );
+}
+
+function hadCap({ panel, asset, day, start }: FactorView): boolean {
+  const base = asset * panel.days.length;
+  for (let d = start; d <= day; d++) if (panel.marketCap[base + d]! > 0) return true;
+  return false;
+}
+
+function closesWithin({ panel, asset, day, start }: FactorView, window: number): number[] {
+  const base = asset * panel.days.length;
+  const closes: number[] = [];
+  for (let d = Math.max(start, day - window + 1); d <= day; d++) {
+    if (panel.close[base + d]! > 0) closes.push(panel.close[base + d]!);
+  }
+  return closes;
+}
+
+/** Why a price is not that of a coin that rises and falls on its own, by how it behaved; null when it is. */
+function pegOf(closes: readonly number[]): string | null {
+  const near = closes.filter((close) => Math.abs(close - 1) <= PEG_DISTANCE).length;
+  if (near >= PEG_SHARE * closes.length) {
+    return `stablecoin: ${near} of its last ${closes.length} closes lie within ${PEG_DISTANCE * 100} % of 1 US dollar`;
+  }
+  const moves = closes.slice(1).map((close, i) => Math.abs(Math.log(close / closes[i]!)));
+  moves.sort((a, b) => a - b);
+  const median = moves[moves.length >> 1]!;
+  if (median === 0) return 'bad data: the price did not move on most days: it is not traded';
+  if (median < CALM_MEDIAN && moves.at(-1)! < CALM_LIMIT) {
+    return `pegged: none of its last ${moves.length} daily moves reached ${CALM_LIMIT * 100} %, and the median is below ${CALM_MEDIAN * 100} %`;
+  }
+  return null;
+}
+
+/** The smaller of two assets that move as one is a copy (wrapped, bridged, staked) of the larger. */
+function markCopies(panel: Panel, observed: ObservedHistory, day: number, standings: Standing[]): void {
+  const viewOf = ({ asset, start }: Standing): FactorView => ({ panel, observed, asset, day, start });
+  const originals = new Map<Standing, Standing>();
+  const mark = (one: Standing, other: Standing): void => {
+    const copy = isLarger(panel, day, one, other) ? other : one;
+    const original = copy === one ? other : one;
+    const known = originals.get(copy);
+    if (!known || isLarger(panel, day, original, known)) originals.set(copy, original);
+  };
+  const graded = standings.filter(({ investor }) => investor);
+  const daily = graded
+    .filter(({ trader }) => trader)
+    .map((standing) => {
+      const view = viewOf(standing);
+      const now = closeAt(view, day);
+      return {
+        standing,
+        weeks: Math.log(now / closeAt(view, day - 21)),
+        week: Math.log(now / closeAt(view, day - 7)),
+      };
+    })
+    .filter(({ weeks, week }) => !Number.isNaN(weeks + week))
+    .sort((a, b) => a.weeks - b.weeks);
+  for (const [i, one] of daily.entries()) {
+    for (let j = i + 1; j < daily.length && daily[j]!.weeks - one.weeks <= COPY_DRIFT; j++) {
+      const other = daily[j]!;
+      if (Math.abs(one.week - other.week) > COPY_DRIFT) continue;
+      if (moveAsOne(panel, day, one.standing, other.standing)) mark(one.standing, other.standing);
+    }
+  }
+  const monthly = graded
+    .map((standing) => {
+      const prices = [0, ...COPY_MONTHS].map((ago) => impliedPrice(viewOf(standing), day - ago));
+      return { standing, moves: COPY_MONTHS.map((_, i) => Math.log(prices[i]! / prices[i + 1]!)) };
+    })
+    .filter(({ moves }) => !moves.some(Number.isNaN) && moves.some((move) => Math.abs(move) > 0.05))
+    .sort((a, b) => a.moves[0]! - b.moves[0]!);
+  for (const [i, one] of monthly.entries()) {
+    for (let j = i + 1; j < monthly.length; j++) {
+      const other = monthly[j]!;
+      if (other.moves[0]! - one.moves[0]! > COPY_MONTH_DRIFT) break;
+      // Two with bars were compared by the day, which is sharper.
+      if (one.standing.trader && other.standing.trader) continue;
+      if (one.moves.every((move, month) => Math.abs(move - other.moves[month]!) <= COPY_MONTH_DRIFT)) {
+        mark(one.standing, other.standing);
+      }
+    }
+  }
+  for (const [copy, original] of originals) {
+    copy.trader = false;
+    copy.investor = false;
+    copy.reason = `copy: moves as ${panel.symbols[original.asset]!} does (wrapped, bridged or staked)`;
+  }
+}
+
+/** Whether the daily returns of two assets differ by little against what they are; over days that both have. */
+function moveAsOne(panel: Panel, day: number, one: Standing, other: Standing): boolean {
+  const length = panel.days.length;
+  let difference = 0;
+  let size = 0;
+  let days = 0;
+  for (let d = Math.max(one.start, other.start, day - HISTORY_WINDOW + 1) + 1; d <= day; d++) {
+    const a = Math.log(panel.close[one.asset * length + d]! / panel.close[one.asset * length + d - 1]!);
+    const b = Math.log(panel.close[other.asset * length + d]! / panel.close[other.asset * length + d - 1]!);
+    if (Number.isNaN(a + b)) continue;
+    difference += Math.abs(a - b);
+    size += Math.abs(b);
+    days++;
+  }
+  return days >= HISTORY_BARS - 1 && size > 0 && difference <= COPY_SHARE * size;
+}
+
+/** By market capitalisation; without one on both sides by name, so that the order is always the same. */
+function isLarger(panel: Panel, day: number, one: Standing, other: Standing): boolean {
+  const capOf = ({ asset }: Standing) => panel.marketCap[asset * panel.days.length + day]! || 0;
+  const difference = capOf(one) - capOf(other);
+  return difference === 0 ? panel.assets[one.asset]! < panel.assets[other.asset]! : difference > 0;
+}
+
+function impliedPrice({ panel, asset, start }: FactorView, day: number): number {
+  if (day < start) return Number.NaN;
+  const at = asset * panel.days.length + day;
+  const price = panel.marketCap[at]! / panel.supply[at]!;
+  return price > 0 && Number.isFinite(price) ? price : Number.NaN;
+}
+
+function dateOf(panel: Panel, day: number): string {
+  return instantOfDay(panel.days[day]!).slice(0, 10);
+}
