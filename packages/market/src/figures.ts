@@ -1,5 +1,8 @@
+import { evaluationFigure } from './evaluation/index.ts';
 import type { Figure } from './figure.ts';
+import { factorsFigure, gradesFigure } from './grades/index.ts';
 import { indicesFigure } from './indices/index.ts';
+import { narrativesFigure } from './narratives/index.ts';
 import { assetsFigure } from './panel/index.ts';
 import type { FigureName } from './rows.ts';
 import { sentimentFigure } from './sentiment/index.ts';
@@ -13,6 +16,10 @@ export const FIGURES: readonly { figure: Figure; source: string }[] = [
   made(assetsFigure, 'panel/assets-figure.ts'),
   made(pricesFigure, 'verify/prices-figure.ts'),
   made(sentimentFigure, 'sentiment/sentiment.ts'),
+  made(gradesFigure, 'grades/grades.ts'),
+  made(factorsFigure, 'grades/grades.ts'),
+  made(evaluationFigure, 'evaluation/evaluation.ts'),
+  made(narrativesFigure, 'narratives/narratives.ts'),
   made(indicesFigure, 'indices/indices.ts'),
 ];
 

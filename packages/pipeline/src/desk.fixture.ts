@@ -164,7 +164,7 @@ export async function openDesk(
 export type Desk = Awaited<ReturnType<typeof openDesk>>;
 
 /** A log that keeps what it acknowledged, and nothing more. */
-function tableLog(path: string) {
+export function tableLog(path: string) {
   const db = new DatabaseSync(path);
   db.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS entries (n INTEGER PRIMARY KEY, entry BLOB NOT NULL)',
@@ -194,7 +194,7 @@ function tableLog(path: string) {
   };
 }
 
-function silentSource(time: { nowMs: number }): MarketSource {
+export function silentSource(time: { nowMs: number }): MarketSource {
   return {
     mode: 'live',
     streams: [],

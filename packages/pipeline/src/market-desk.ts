@@ -3,8 +3,8 @@ import { servedAs } from '@assay/checks/review';
 import {
   AssayError,
   canonicalBytes,
-  digestHex,
   decodePayload,
+  digestHex,
   type Ed25519Signer,
   type ErrorCode,
   type Material,
