@@ -1,2 +1,5 @@
 /** A part of the market's bench report; `lines` are Markdown. */
-export interface BenchSection { title: string; lines: string[] }
+export interface BenchSection {
+  title: string;
+  lines: string[];
+}

@@ -39,7 +39,9 @@ export function indicatorBatch(
   const { price, volume } = planOf(names);
   const known = new Uint8Array(capacity);
   const dense = Array.from({ length: 5 }, () => new Float64Array(capacity));
-  const runs = [price, volume].map((plan) => (plan.names.length === 0 ? null : runner(plan, names, capacity)));
+  const runs = [price, volume].map((plan) =>
+    plan.names.length === 0 ? null : runner(plan, names, capacity),
+  );
   return (bars, outputs) => {
     const length = bars.close.length;
     const columns = [bars.open, bars.high, bars.low, bars.close, bars.volume];
@@ -69,7 +71,7 @@ function runner(plan: Plan, names: readonly IndicatorName[], capacity: number) {
   const output = plan.columns.map((column) =>
     plan.names.includes(column as IndicatorName) ? names.indexOf(column as IndicatorName) : -1,
   );
-  const columns = plan.columns.map((_, i) =>
+  const columns: Float64Array[] = plan.columns.map((_, i) =>
     i < 5 || output[i]! >= 0 ? new Float64Array(0) : new Float64Array(capacity),
   );
   const steps = plan.steps.map(({ kernel, reads, writes, cell }) => ({

@@ -62,7 +62,10 @@ function lay(names: readonly IndicatorName[]): Plan {
   const steps = needed(names);
   const columns = [...new Set<string>([...BAR, ...steps.flatMap(({ writes }) => writes)])];
   const reach = columns.map((column) =>
-    steps.reduce((most, { kernel, reads }) => (reads.includes(column) ? Math.max(most, kernel.reach) : most), 0),
+    steps.reduce(
+      (most, { kernel, reads }) => (reads.includes(column) ? Math.max(most, kernel.reach) : most),
+      0,
+    ),
   );
   let cells = 0;
   return {

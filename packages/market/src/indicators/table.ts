@@ -12,10 +12,9 @@ import {
 } from './momentum.ts';
 import {
   regressionSlope,
-  rollingHighest,
-  rollingLowest,
   rollingMean,
   rollingMoments,
+  rollingRange,
   rollingSum,
   weightedMean,
 } from './rolling.ts';
@@ -30,15 +29,7 @@ import {
   rangeVariance,
   scalingExponent,
 } from './volatility.ts';
-import {
-  accumulation,
-  chaikin,
-  moneyFlows,
-  onBalance,
-  ratio,
-  shareOfBoth,
-  typicalPrice,
-} from './volume.ts';
+import { accumulation, chaikin, moneyFlows, onBalance, ratio, shareOfBoth, typicalPrice } from './volume.ts';
 
 /** All indicators by name; the number in a name is its period in bars. Definitions: docs/indicators.md. */
 export const INDICATORS = [
@@ -139,10 +130,12 @@ export const STEPS: readonly Step[] = [
   step(rollingSum(10), ['step'], ['path10']),
   step(adaptive(10), ['close', 'path10'], ['kama10', 'efficiency10']),
   step(relativeStrength(14), ['close'], ['rsi14']),
-  // The fast average waits for the slow one, so that both begin with the same bar.
+  // As in TA-Lib, the fast average waits for the slow one in MACD, but not in PPO.
   step(exponential(12, 14), ['close'], ['fast12']),
+  step(exponential(12), ['close'], ['ema12']),
   step(exponential(26), ['close'], ['slow26']),
-  step(difference, ['fast12', 'slow26'], ['macd', 'ppo']),
+  step(difference, ['fast12', 'slow26'], ['macd', 'unused']),
+  step(difference, ['ema12', 'slow26'], ['unused', 'ppo']),
   step(exponential(9), ['macd'], ['macdSignal']),
   step(difference, ['macd', 'macdSignal'], ['macdHistogram', 'unused']),
   step(movement, ['high', 'low', 'close'], ['trueRange', 'plusMove', 'minusMove']),
@@ -153,13 +146,11 @@ export const STEPS: readonly Step[] = [
   step(typicalPrice, ['high', 'low', 'close'], ['typical']),
   step(rollingMean(20), ['typical'], ['typicalMean20']),
   step(commodityChannel(20), ['typical', 'typicalMean20'], ['cci20']),
-  step(rollingHighest(14), ['high'], ['highest14']),
-  step(rollingLowest(14), ['low'], ['lowest14']),
+  step(rollingRange(14), ['high', 'low'], ['highest14', 'lowest14']),
   step(placeInRange, ['close', 'highest14', 'lowest14'], ['fastK14', 'williamsR14']),
   step(rollingMean(3), ['fastK14'], ['stochasticK']),
   step(rollingMean(3), ['stochasticK'], ['stochasticD']),
-  step(rollingHighest(14), ['rsi14'], ['rsiHighest14']),
-  step(rollingLowest(14), ['rsi14'], ['rsiLowest14']),
+  step(rollingRange(14), ['rsi14', 'rsi14'], ['rsiHighest14', 'rsiLowest14']),
   step(placeInRange, ['rsi14', 'rsiHighest14', 'rsiLowest14'], ['stochasticRsiK', 'unused']),
   step(rollingMean(3), ['stochasticRsiK'], ['stochasticRsiD']),
   step(change(10), ['close'], ['momentum10', 'roc10']),
@@ -173,21 +164,17 @@ export const STEPS: readonly Step[] = [
   step(rollingSum(28), ['pressure'], ['pressure28']),
   step(rollingSum(28), ['trueRange'], ['range28']),
   step(ultimate, ['pressure7', 'range7', 'pressure14', 'range14', 'pressure28', 'range28'], ['ultimate']),
-  step(rollingHighest(20), ['high'], ['donchianUpper20']),
-  step(rollingLowest(20), ['low'], ['donchianLower20']),
+  step(rollingRange(20), ['high', 'low'], ['donchianUpper20', 'donchianLower20']),
   step(wilder(10), ['trueRange'], ['atr10']),
   step(channel(2), ['ema20', 'atr10'], ['keltnerUpper20', 'keltnerLower20']),
   step(parabolic(0.02, 0.2), ['high', 'low'], ['sar']),
   step(superTrend(3), ['high', 'low', 'close', 'atr10'], ['superTrend10', 'superTrendWay10']),
-  step(rollingHighest(9), ['high'], ['highest9']),
-  step(rollingLowest(9), ['low'], ['lowest9']),
+  step(rollingRange(9), ['high', 'low'], ['highest9', 'lowest9']),
   step(middle, ['highest9', 'lowest9'], ['ichimokuConversion']),
-  step(rollingHighest(26), ['high'], ['highest26']),
-  step(rollingLowest(26), ['low'], ['lowest26']),
+  step(rollingRange(26), ['high', 'low'], ['highest26', 'lowest26']),
   step(middle, ['highest26', 'lowest26'], ['ichimokuBase']),
   step(middle, ['ichimokuConversion', 'ichimokuBase'], ['leadA']),
-  step(rollingHighest(52), ['high'], ['highest52']),
-  step(rollingLowest(52), ['low'], ['lowest52']),
+  step(rollingRange(52), ['high', 'low'], ['highest52', 'lowest52']),
   step(middle, ['highest52', 'lowest52'], ['leadB']),
   // The cloud that lies over today is the one that was drawn 26 bars ahead then.
   step(delayed(26), ['leadA'], ['ichimokuSpanA']),
@@ -196,11 +183,7 @@ export const STEPS: readonly Step[] = [
   step(logarithm, ['close'], ['log']),
   step(change(1), ['log'], ['return1', 'unused']),
   step(change(8), ['log'], ['return8', 'unused']),
-  step(
-    rollingMoments(30, 1, 100 * Math.sqrt(DAYS_A_YEAR)),
-    ['return1'],
-    ['unused', 'volatility30'],
-  ),
+  step(rollingMoments(30, 1, 100 * Math.sqrt(DAYS_A_YEAR)), ['return1'], ['unused', 'volatility30']),
   step(rangeVariance, ['open', 'high', 'low', 'close'], ['parkinsonDay', 'garmanKlassDay']),
   step(rollingMean(30), ['parkinsonDay'], ['parkinsonMean30']),
   step(annualPercent(DAYS_A_YEAR), ['parkinsonMean30'], ['parkinson30']),
