@@ -71,7 +71,7 @@ function runner(plan: Plan, names: readonly IndicatorName[], capacity: number) {
   const output = plan.columns.map((column) =>
     plan.names.includes(column as IndicatorName) ? names.indexOf(column as IndicatorName) : -1,
   );
-  const columns = plan.columns.map((_, i) =>
+  const columns: Float64Array[] = plan.columns.map((_, i) =>
     i < 5 || output[i]! >= 0 ? new Float64Array(0) : new Float64Array(capacity),
   );
   const steps = plan.steps.map(({ kernel, reads, writes, cell }) => ({

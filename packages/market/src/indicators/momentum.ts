@@ -57,8 +57,9 @@ export function relativeStrength(period: number): Kernel {
         const x = source[i]!;
         const step = x - last;
         last = x;
-        const up = step > 0 ? step : 0;
-        const down = step < 0 ? -step : 0;
+        // Exactly max(step, 0) and max(-step, 0), without a branch that nobody can predict.
+        const up = 0.5 * (Math.abs(step) + step);
+        const down = 0.5 * (Math.abs(step) - step);
         if (seen > period) {
           gain += (up - gain) / period;
           loss += (down - loss) / period;
@@ -104,59 +105,81 @@ export const placeInRange: Kernel = {
   },
 };
 
-/** Bars since the highest high and the lowest low of the last `period` + 1, as 100 (now) to 0 (Chande 1995). */
+/**
+ * Bars since the highest high and the lowest low of the last `period` + 1, as 100 (now) to 0 (Chande 1995); the latest
+ * of equals counts. Windows are joined from halves as in rolling.ts.
+ */
 export function aroon(period: number): Kernel {
+  const length = period + 1;
+  const tops = 6;
+  const topPlaces = tops + length;
+  const bottoms = topPlaces + length;
+  const bottomPlaces = bottoms + length;
   return {
-    cells: 5,
-    reach: period,
+    cells: bottomPlaces + length,
+    reach: length,
     run(from, to, state, inputs, outputs) {
       const high = inputs[0]!;
       const low = inputs[1]!;
       const up = outputs[0]!;
       const down = outputs[1]!;
-      let seen = state[0]! | 0;
-      let sinceHigh = state[1]! | 0;
-      let highest = state[2]!;
-      let sinceLow = state[3]! | 0;
-      let lowest = state[4]!;
+      let place = state[0]! | 0;
+      let full = state[1]! | 0;
+      let top = state[2]!;
+      let topPlace = state[3]! | 0;
+      let bottom = state[4]!;
+      let bottomPlace = state[5]! | 0;
       for (let i = from; i < to; i++) {
-        sinceHigh++;
-        sinceLow++;
-        if (seen === 0 || high[i]! >= highest) {
-          highest = high[i]!;
-          sinceHigh = 0;
-        } else if (sinceHigh > period) {
-          sinceHigh = period;
-          highest = high[i - period]!;
-          for (let age = period - 1; age >= 0; age--) {
-            if (high[i - age]! >= highest) {
-              highest = high[i - age]!;
-              sinceHigh = age;
+        if (place === length) {
+          top = Number.NEGATIVE_INFINITY;
+          bottom = Number.POSITIVE_INFINITY;
+          for (let k = length - 1; k >= 1; k--) {
+            const h = high[i - length + k]!;
+            const l = low[i - length + k]!;
+            if (h > top) {
+              top = h;
+              topPlace = k - length;
             }
-          }
-        }
-        if (seen === 0 || low[i]! <= lowest) {
-          lowest = low[i]!;
-          sinceLow = 0;
-        } else if (sinceLow > period) {
-          sinceLow = period;
-          lowest = low[i - period]!;
-          for (let age = period - 1; age >= 0; age--) {
-            if (low[i - age]! <= lowest) {
-              lowest = low[i - age]!;
-              sinceLow = age;
+            if (l < bottom) {
+              bottom = l;
+              bottomPlace = k - length;
             }
+            state[tops + k] = top;
+            state[topPlaces + k] = topPlace;
+            state[bottoms + k] = bottom;
+            state[bottomPlaces + k] = bottomPlace;
           }
+          place = 0;
+          full = 1;
         }
-        if (seen <= period) seen++;
-        up[i] = seen > period ? (100 * (period - sinceHigh)) / period : Number.NaN;
-        down[i] = seen > period ? (100 * (period - sinceLow)) / period : Number.NaN;
+        if (place === 0 || high[i]! >= top) {
+          top = high[i]!;
+          topPlace = place;
+        }
+        if (place === 0 || low[i]! <= bottom) {
+          bottom = low[i]!;
+          bottomPlace = place;
+        }
+        place++;
+        if (place === length) {
+          up[i] = (100 * topPlace) / period;
+          down[i] = (100 * bottomPlace) / period;
+        } else if (full === 1) {
+          const highest = top >= state[tops + place]! ? topPlace : state[topPlaces + place]!;
+          const lowest = bottom <= state[bottoms + place]! ? bottomPlace : state[bottomPlaces + place]!;
+          up[i] = (100 * (period - place + 1 + highest)) / period;
+          down[i] = (100 * (period - place + 1 + lowest)) / period;
+        } else {
+          up[i] = Number.NaN;
+          down[i] = Number.NaN;
+        }
       }
-      state[0] = seen;
-      state[1] = sinceHigh;
-      state[2] = highest;
-      state[3] = sinceLow;
-      state[4] = lowest;
+      state[0] = place;
+      state[1] = full;
+      state[2] = top;
+      state[3] = topPlace;
+      state[4] = bottom;
+      state[5] = bottomPlace;
     },
   };
 }

@@ -23,7 +23,7 @@ export function rollingSum(period: number, divisor = 1): Kernel {
       let place = state[0]! | 0;
       let full = state[1]! | 0;
       let begin = state[2]!;
-      for (let i = from; i < to; i++) {
+      for (let i = from; i < to; ) {
         if (place === period) {
           let end = 0;
           for (let k = period - 1; k >= 1; k--) {
@@ -34,9 +34,18 @@ export function rollingSum(period: number, divisor = 1): Kernel {
           begin = 0;
           full = 1;
         }
-        place++;
-        begin += source[i]!;
-        out[i] = full === 1 || place === period ? (state[ends + place]! + begin) / divisor : Number.NaN;
+        const stop = Math.min(to, i + period - place);
+        if (full === 1) {
+          for (; i < stop; i++) {
+            begin += source[i]!;
+            out[i] = (state[ends + ++place]! + begin) / divisor;
+          }
+        } else {
+          for (; i < stop; i++) {
+            begin += source[i]!;
+            out[i] = ++place === period ? begin / divisor : Number.NaN;
+          }
+        }
       }
       state[0] = place;
       state[1] = full;
@@ -64,7 +73,7 @@ export function rollingWeighted(period: number, weight: number, plain: number): 
       let full = state[1]! | 0;
       let sum = state[2]!;
       let weighted = state[3]!;
-      for (let i = from; i < to; i++) {
+      for (let i = from; i < to; ) {
         if (place === period) {
           sum = 0;
           weighted = 0;
@@ -79,13 +88,17 @@ export function rollingWeighted(period: number, weight: number, plain: number): 
           weighted = 0;
           full = 1;
         }
-        place++;
-        sum += source[i]!;
-        weighted += place * source[i]!;
-        if (full === 1 || place === period) {
+        const stop = Math.min(to, i + period - place);
+        for (; i < stop; i++) {
+          place++;
+          sum += source[i]!;
+          weighted += place * source[i]!;
           const whole = state[ends + place]! + (period - place) * sum + weighted;
-          out[i] = weight * whole + plain * (state[sums + place]! + sum);
-        } else out[i] = Number.NaN;
+          out[i] =
+            full === 1 || place === period
+              ? weight * whole + plain * (state[sums + place]! + sum)
+              : Number.NaN;
+        }
       }
       state[0] = place;
       state[1] = full;
@@ -117,6 +130,8 @@ export function rollingMoments(period: number, freedom: 0 | 1 = 0, scale = 1): K
   const ends = 4;
   const spreads = ends + period + 1;
   const share = Float64Array.from({ length: period + 1 }, (_, k) => 1 / k);
+  const olderShare = Float64Array.from({ length: period + 1 }, (_, k) => (period - k) / period);
+  const scaled = (scale * scale) / (period - freedom);
   return {
     cells: ends + 2 * (period + 1),
     reach: period,
@@ -128,7 +143,7 @@ export function rollingMoments(period: number, freedom: 0 | 1 = 0, scale = 1): K
       let full = state[1]! | 0;
       let mean = state[2]!;
       let spread = state[3]!;
-      for (let i = from; i < to; i++) {
+      for (let i = from; i < to; ) {
         if (place === period) {
           mean = 0;
           spread = 0;
@@ -144,21 +159,24 @@ export function rollingMoments(period: number, freedom: 0 | 1 = 0, scale = 1): K
           spread = 0;
           full = 1;
         }
-        place++;
-        const from = source[i]! - mean;
-        mean += from * share[place]!;
-        spread += from * (source[i]! - mean);
-        if (full === 1 || place === period) {
-          const older = period - place;
-          // With nothing older the end is 0, and so is its part in the sums.
-          const apart = older === 0 ? 0 : mean - state[ends + place]!;
-          const part = (apart * older) / period;
-          means[i] = mean - part;
-          const whole = spread + state[spreads + place]! + apart * part * place;
-          deviations[i] = scale * Math.sqrt(whole / (period - freedom));
-        } else {
-          means[i] = Number.NaN;
-          deviations[i] = Number.NaN;
+        const stop = Math.min(to, i + period - place);
+        for (; i < stop; i++) {
+          const x = source[i]!;
+          const from = x - mean;
+          mean += from * share[++place]!;
+          spread += from * (x - mean);
+          if (place === period) {
+            means[i] = mean;
+            deviations[i] = Math.sqrt(spread * scaled);
+          } else if (full === 1) {
+            const apart = mean - state[ends + place]!;
+            const part = apart * olderShare[place]!;
+            means[i] = mean - part;
+            deviations[i] = Math.sqrt((spread + state[spreads + place]! + apart * part * place) * scaled);
+          } else {
+            means[i] = Number.NaN;
+            deviations[i] = Number.NaN;
+          }
         }
       }
       state[0] = place;
@@ -169,68 +187,71 @@ export function rollingMoments(period: number, freedom: 0 | 1 = 0, scale = 1): K
   };
 }
 
-/** Greatest of the last `period` values. */
-export function rollingHighest(period: number): Kernel {
-  const ends = 3;
+/** Greatest of the first input and least of the second (which may be the same) over the last `period` values. */
+export function rollingRange(period: number): Kernel {
+  const tops = 4;
+  const bottoms = tops + period + 1;
   return {
-    cells: ends + period + 1,
+    cells: bottoms + period + 1,
     reach: period,
     run(from, to, state, inputs, outputs) {
-      const source = inputs[0]!;
-      const out = outputs[0]!;
+      const high = inputs[0]!;
+      const low = inputs[1]!;
+      const highest = outputs[0]!;
+      const lowest = outputs[1]!;
       let place = state[0]! | 0;
       let full = state[1]! | 0;
-      let begin = state[2]!;
-      for (let i = from; i < to; i++) {
+      let top = state[2]!;
+      let bottom = state[3]!;
+      for (let i = from; i < to; ) {
         if (place === period) {
-          let end = Number.NEGATIVE_INFINITY;
-          for (let k = period - 1; k >= 1; k--) {
-            end = Math.max(end, source[i - period + k]!);
-            state[ends + k] = end;
+          let most = high[i - 1]!;
+          let least = low[i - 1]!;
+          state[tops + period - 1] = most;
+          state[bottoms + period - 1] = least;
+          for (let k = period - 2; k >= 1; k--) {
+            most = greater(high[i - period + k]!, most);
+            least = lesser(low[i - period + k]!, least);
+            state[tops + k] = most;
+            state[bottoms + k] = least;
           }
           place = 0;
           full = 1;
         }
-        place++;
-        begin = place === 1 ? source[i]! : Math.max(begin, source[i]!);
-        out[i] = place === period ? begin : full === 1 ? Math.max(state[ends + place]!, begin) : Number.NaN;
+        const stop = Math.min(to, i + period - place);
+        if (place === 0) {
+          top = high[i]!;
+          bottom = low[i]!;
+        }
+        for (; i < stop; i++) {
+          place++;
+          top = greater(high[i]!, top);
+          bottom = lesser(low[i]!, bottom);
+          if (place === period) {
+            highest[i] = top;
+            lowest[i] = bottom;
+          } else if (full === 1) {
+            highest[i] = greater(state[tops + place]!, top);
+            lowest[i] = lesser(state[bottoms + place]!, bottom);
+          } else {
+            highest[i] = Number.NaN;
+            lowest[i] = Number.NaN;
+          }
+        }
       }
       state[0] = place;
       state[1] = full;
-      state[2] = begin;
+      state[2] = top;
+      state[3] = bottom;
     },
   };
 }
 
-/** Least of the last `period` values. */
-export function rollingLowest(period: number): Kernel {
-  const ends = 3;
-  return {
-    cells: ends + period + 1,
-    reach: period,
-    run(from, to, state, inputs, outputs) {
-      const source = inputs[0]!;
-      const out = outputs[0]!;
-      let place = state[0]! | 0;
-      let full = state[1]! | 0;
-      let begin = state[2]!;
-      for (let i = from; i < to; i++) {
-        if (place === period) {
-          let end = Number.POSITIVE_INFINITY;
-          for (let k = period - 1; k >= 1; k--) {
-            end = Math.min(end, source[i - period + k]!);
-            state[ends + k] = end;
-          }
-          place = 0;
-          full = 1;
-        }
-        place++;
-        begin = place === 1 ? source[i]! : Math.min(begin, source[i]!);
-        out[i] = place === period ? begin : full === 1 ? Math.min(state[ends + place]!, begin) : Number.NaN;
-      }
-      state[0] = place;
-      state[1] = full;
-      state[2] = begin;
-    },
-  };
+/** Like Math.max, NaN with a NaN, but a third faster in these loops since it need not tell 0 from -0. */
+function greater(a: number, b: number): number {
+  return a > b ? a : Number.isNaN(a) ? a : b;
+}
+
+function lesser(a: number, b: number): number {
+  return a < b ? a : Number.isNaN(a) ? a : b;
 }

@@ -126,7 +126,8 @@ class Part {
 
   update(open: number, high: number, low: number, close: number, volume: number, closed: boolean): void {
     if (this.#missing > RESTART_AFTER_MISSING) this.#kept.fill(0);
-    this.#missing = 0;
+    // A tick is not a bar yet: missing ones are counted on.
+    if (closed) this.#missing = 0;
     if (this.#closed) this.#strip.copyWithin(0, 1);
     this.#closed = closed;
     this.#state.set(this.#kept);

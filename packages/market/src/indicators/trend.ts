@@ -21,9 +21,11 @@ export const movement: Kernel = {
         continue;
       }
       const before = close[i - 1]!;
-      range[i] = Math.max(high[i]!, before) - Math.min(low[i]!, before);
-      const up = high[i]! - high[i - 1]!;
-      const down = low[i - 1]! - low[i]!;
+      const top = high[i]!;
+      const bottom = low[i]!;
+      range[i] = (top > before ? top : before) - (bottom < before ? bottom : before);
+      const up = top - high[i - 1]!;
+      const down = low[i - 1]! - bottom;
       plus[i] = up > 0 && up > down ? up : 0;
       minus[i] = down > 0 && down > up ? down : 0;
     }
