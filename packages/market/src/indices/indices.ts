@@ -9,6 +9,8 @@ import { cappedWeights, exactWeights } from './weights.ts';
 const DAY_MS = 86_400_000;
 /** 1970-01-05 was a Monday. */
 const MONDAY_MS = 4 * DAY_MS;
+/** No rule picks from more. */
+const MAX_RANKED = 200;
 
 /**
  * Rule-based indices by the divisor method: value = Σ units × price / divisor. At a rebalancing units and divisor
@@ -216,39 +218,44 @@ function compose(
   }
 }
 
-/** Assets that may be held, largest first; equal sizes in the order of their identities. */
-function findEligible(
+/** The largest {@link MAX_RANKED} assets that may be held; equal sizes in the order of their identities. */
+function findEligible(market: Market, day: number, parameters: IndexParameters): number[] {
+  const { panel } = market;
+  const width = panel.days.length;
+  const cap = (asset: number) => panel.marketCap[asset * width + day]!;
+  const bySize = panel.assets
+    .map((_, asset) => asset)
+    .filter((asset) => cap(asset) > 0 && Number.isFinite(cap(asset)))
+    .sort((a, b) => cap(b) - cap(a) || market.place[a]! - market.place[b]!);
+  const found: number[] = [];
+  for (const asset of bySize) {
+    if (found.length === MAX_RANKED) break;
+    if (mayBeHeld(market, asset, day, parameters)) found.push(asset);
+  }
+  return found;
+}
+
+function mayBeHeld(
   market: Market,
+  asset: number,
   day: number,
   { seasoningDays, minBars, minTurnoverUsd }: IndexParameters,
-): number[] {
+): boolean {
   const { panel, symbols } = market;
-  const width = panel.days.length;
-  const found: number[] = [];
+  const row = asset * panel.days.length;
+  if (!(panel.close[row + day]! > 0) || !Number.isFinite(panel.close[row + day]!)) return false;
+  if (standsForAnother(symbols[asset]!) || market.isStablecoin(asset, day)) return false;
   const turnovers: number[] = [];
-  for (let asset = 0; asset < panel.assets.length; asset++) {
-    const row = asset * width;
-    if (!(panel.marketCap[row + day]! > 0) || !(panel.close[row + day]! > 0)) continue;
-    if (!Number.isFinite(panel.marketCap[row + day]! * panel.close[row + day]!)) continue;
-    if (standsForAnother(symbols[asset]!)) continue;
-    turnovers.length = 0;
-    let pegged = 0;
-    for (let back = Math.max(0, day - seasoningDays + 1); back <= day; back++) {
-      const close = panel.close[row + back]!;
-      if (!(close > 0)) continue;
-      const turnover = close * panel.volume[row + back]!;
-      turnovers.push(turnover > 0 ? turnover : 0);
-      if (Math.abs(close - 1) <= 0.02) pegged++;
-    }
-    if (turnovers.length < minBars || pegged > 0.9 * turnovers.length) continue;
-    if (!(medianOf(turnovers) >= Number(minTurnoverUsd)) || market.isStablecoin(asset, day)) continue;
-    found.push(asset);
+  let pegged = 0;
+  for (let back = Math.max(0, day - seasoningDays + 1); back <= day; back++) {
+    const close = panel.close[row + back]!;
+    if (!(close > 0)) continue;
+    const turnover = close * panel.volume[row + back]!;
+    turnovers.push(turnover > 0 ? turnover : 0);
+    if (Math.abs(close - 1) <= 0.02) pegged++;
   }
-  return found.sort(
-    (a, b) =>
-      panel.marketCap[b * width + day]! - panel.marketCap[a * width + day]! ||
-      market.place[a]! - market.place[b]!,
-  );
+  if (turnovers.length < minBars || pegged > 0.9 * turnovers.length) return false;
+  return medianOf(turnovers) >= Number(minTurnoverUsd);
 }
 
 function isRebalancing(ms: number, { rebalance }: IndexRule): boolean {
