@@ -1,15 +1,12 @@
 import { Agent } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AssayError, type Candle, normaliseDecimal, type Period } from '@assay/core';
 import ccxt, { type Exchange } from 'ccxt';
+import { boundedRetry } from './bounded-retry.ts';
 import type { SourceClock } from './clock.ts';
 import { instantOf, MINUTE_MS, STREAMS, type StreamSpec, VENUES, type Venue } from './streams.ts';
 
 /** Candles that one request may bring, by the venues' own rules. */
 const PAGE: Record<Venue, number> = { binance: 1000, coinbase: 300, kraken: 720 };
-const MAX_ATTEMPTS = 5;
-const FIRST_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 8_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A stream that gave no row for this long is delayed. */
 const DELAYED_AFTER_MS = 15 * MINUTE_MS;
@@ -98,10 +95,14 @@ export class Exchanges {
     const client = this.#clients[stream.venue];
     // Binance and Coinbase take an end; Kraken always answers up to now.
     const until = stream.venue === 'kraken' ? {} : { until: toMs - 1 };
-    const candles = await this.#retry(
-      stream,
+    const candles = await boundedRetry(
       () => client.fetchOHLCV(stream.symbol, '1m', fromMs, PAGE[stream.venue], until),
-      signal,
+      {
+        ...this.#options,
+        mayPass: (error) => error instanceof ccxt.NetworkError,
+        giveUp: (error, attempts) => this.#unreachable(stream, error, attempts),
+        signal,
+      },
     );
     // The newest candle is still being made; the venues send it all the same.
     const lastClosed = Math.min(toMs - 1, this.#options.clock.nowMs() - MINUTE_MS);
@@ -116,24 +117,6 @@ export class Exchanges {
       }
     }
     return [...rows].sort(([a], [b]) => a - b).map(([, row]) => row);
-  }
-
-  /** Bounded retries with exponential back-off and full jitter for what may pass by itself. */
-  async #retry<T>(stream: StreamSpec, work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const { random = Math.random, firstBackoffMs = FIRST_BACKOFF_MS } = this.#options;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        const passing = error instanceof ccxt.NetworkError;
-        if (!passing || attempt === MAX_ATTEMPTS || signal?.aborted)
-          throw this.#unreachable(stream, error, attempt);
-        const longest = Math.min(firstBackoffMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
-        await sleep(longest * (0.5 + random() / 2), undefined, signal ? { signal } : {}).catch(
-          () => undefined,
-        );
-      }
-    }
   }
 
   #note(stream: StreamSpec, last: Candle | undefined, error: AssayError | undefined): void {
