@@ -377,6 +377,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       now: (did, backing) => credibility.now(did, backing),
       history: (did, backing) => credibility.history(did, backing),
     },
+    market: null,
     consoleDirectory: existsSync(consoleDirectory) ? consoleDirectory : null,
   };
   return {

@@ -9,6 +9,7 @@ import type {
   CredibilityPoint,
   ItemDetail,
   KeptAlert,
+  MarketView,
   QueueView,
   ReviewerState,
 } from '@assay/pipeline';
@@ -89,6 +90,8 @@ export interface NodeView {
     now(did: string, backing: Backing | null): Credibility | null;
     history(did: string, backing: Backing | null): CredibilityPoint[];
   };
+  /** The market's figures; null where the node follows no market. */
+  market: MarketView | null;
   /** The built console; null where it was not built. */
   consoleDirectory: string | null;
 }

@@ -24,7 +24,7 @@ export { ExecutionDesk } from './execution-desk.ts';
 export { type BundleSources, exportBundle, resolveRecord } from './export-bundle.ts';
 export { type Admitted, admit, type IntakeView } from './intake.ts';
 export { reviewerSeed, roleSecret } from './keys.ts';
-export type { MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
+export type { MarketPortfolio, MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 export { PictureBook } from './picture-book.ts';
 export { Pipeline, type PipelineEvent, type PipelineOptions } from './pipeline.ts';
 export {

@@ -45,4 +45,13 @@ export interface MarketView {
   status(): MarketStatus;
   /** At most 100,000 rows. @throws ARGUMENT_INVALID for a period that would give more. */
   rows<Name extends FigureName>(figure: Name, query?: MarketQuery): MarketRow<Name>[];
+  /** Builds a portfolio out of what is recorded; absent where the node builds none. @throws ARGUMENT_INVALID … */
+  portfolio?(request: unknown): Promise<MarketPortfolio>;
+}
+
+/** A portfolio that somebody asked for. */
+export interface MarketPortfolio {
+  result: unknown;
+  /** The record of the derivation; null when it was computed for the asker alone and is not logged. */
+  proof: { record: string } | null;
 }
