@@ -13,14 +13,14 @@ import {
   withBundle,
 } from './market-figures.ts';
 import { assetPage } from './market-page.ts';
-import { gradesTable, TABLE_ORDERS } from './market-table.ts';
+import { type GradesTable, gradesTable, inOrder, TABLE_ORDERS } from './market-table.ts';
 import type { NodeView } from './node-view.ts';
 
 const MAX_KEYS = 500;
 const MAX_ROWS = 10_000;
 /** How long a table is handed out before it is made again. New figures are handed out at once. */
-const TABLE_REUSE_MS = 30_000;
-const MAX_TABLES = 8;
+const REUSE_MS = 30_000;
+const MAX_KEPT = 8;
 /** Portfolios that are computed at once: each may take a core for a second. */
 const MAX_PORTFOLIOS = 2;
 
@@ -146,7 +146,8 @@ function serveFigures(app: App, node: NodeView): void {
 }
 
 function serveTable(app: App, node: NodeView): void {
-  const tables = new Map<string, { revision: string; at: number; answer: Promise<PreparedJson> }>();
+  const tables = new Kept<number, GradesTable>();
+  const answers = new Kept<string, PreparedJson>();
   app.get(
     '/v1/market/grades',
     {
@@ -174,18 +175,31 @@ function serveTable(app: App, node: NodeView): void {
       const { order, days, limit, offset } = request.query;
       const revision = JSON.stringify(market.status());
       const name = JSON.stringify([order, days, limit, offset]);
-      const kept = tables.get(name);
-      if (kept && kept.revision === revision && performance.now() - kept.at < TABLE_REUSE_MS) {
-        return sendJson(request, reply, await kept.answer);
-      }
-      const table = gradesTable(market, days, order);
-      const made = prepareJson({ ...table, rows: table.rows.slice(offset, offset + limit) });
-      tables.delete(name);
-      tables.set(name, { revision, at: performance.now(), answer: made });
-      if (tables.size > MAX_TABLES) tables.delete(tables.keys().next().value!);
-      return sendJson(request, reply, await made);
+      const prepared = await answers.get(name, revision, async () => {
+        const table = await tables.get(days, revision, () => gradesTable(market, days));
+        const rows = inOrder(table.rows, order).slice(offset, offset + limit);
+        return prepareJson({ ...table, rows });
+      });
+      return sendJson(request, reply, prepared);
     },
   );
+}
+
+/** What was made lately of the same figures: many readers ask for one table. */
+class Kept<Name, Value> {
+  readonly #made = new Map<Name, { revision: string; atMs: number; value: Promise<Value> }>();
+
+  get(name: Name, revision: string, make: () => Promise<Value>): Promise<Value> {
+    const kept = this.#made.get(name);
+    if (kept && kept.revision === revision && performance.now() - kept.atMs < REUSE_MS) return kept.value;
+    const value = make();
+    this.#made.delete(name);
+    this.#made.set(name, { revision, atMs: performance.now(), value });
+    if (this.#made.size > MAX_KEPT) this.#made.delete(this.#made.keys().next().value!);
+    // A failure is told to those who wait for it, and tried again for the next.
+    value.catch(() => this.#made.delete(name));
+    return value;
+  }
 }
 
 function servePortfolio(app: App, node: NodeView): void {

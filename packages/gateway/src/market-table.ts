@@ -57,7 +57,7 @@ export interface GradesTable {
  * The newest grades of every asset beside price, signal and the closes of some days: one answer for a page that
  * compares thousands.
  */
-export function gradesTable(market: MarketView, days: number, order: TableOrder): GradesTable {
+export async function gradesTable(market: MarketView, days: number): Promise<GradesTable> {
   const { mode, describe } = market.status();
   const grades = market.rows('grades');
   const evaluation = latestEvaluation(market);
@@ -71,7 +71,7 @@ export function gradesTable(market: MarketView, days: number, order: TableOrder)
   const signals = byAsset(market.rows('signals', only));
   const prices = byAsset(market.rows('prices', only));
   const from = end - Math.max(1, days) * DAY_MS;
-  const lines = days === 0 ? new Map<string, (string | null)[]>() : sparklines(market, from, end);
+  const lines = days === 0 ? new Map<string, (string | null)[]>() : await sparklines(market, from, end);
   const rows = grades.map((row): TableRow => {
     const asset = assets.get(row.asset);
     const price = prices.get(row.asset);
@@ -102,14 +102,24 @@ export function gradesTable(market: MarketView, days: number, order: TableOrder)
       },
     };
   });
-  rows.sort(COMPARE[order]);
   return { mode, describe, day, sparklineFrom: instant(from), rows, total: rows.length, evaluation };
 }
 
-function sparklines(market: MarketView, from: number, to: number): Map<string, (string | null)[]> {
+/** A table's rows in an order of their own. */
+export function inOrder(rows: readonly TableRow[], order: TableOrder): TableRow[] {
+  return [...rows].sort(COMPARE[order]);
+}
+
+async function sparklines(
+  market: MarketView,
+  from: number,
+  to: number,
+): Promise<Map<string, (string | null)[]>> {
   const lines = new Map<string, (string | null)[]>();
   const days = (to - from) / DAY_MS;
-  for (const piece of rowsByPieces(market, 'prices', { from, to })) {
+  for (const piece of rowsByPieces(market, 'prices', { from, to }, undefined, 20_000)) {
+    // Others are answered between two pieces.
+    await new Promise(setImmediate);
     for (const { asset, time, close } of piece) {
       let line = lines.get(asset);
       if (!line) {

@@ -41,14 +41,14 @@ export interface Page<Row> {
  * @param options.undated what is meant where a request names no days.
  * @throws REQUEST_INVALID for a period or a page that would make the node look at too many rows.
  */
-export function pageOfFigure<Name extends AssetFigure>(
+export async function pageOfFigure<Name extends AssetFigure>(
   { market, book, query }: Context,
   figure: Name,
   options: {
     undated: 'latest' | 'history';
     keep?: (row: MarketRow<Name> & { asset: string }, token: Token) => boolean;
   },
-): Page<{ row: MarketRow<Name> & { asset: string }; token: Token }> {
+): Promise<Page<{ row: MarketRow<Name> & { asset: string }; token: Token }>> {
   const { tokens, missing } = selectTokens(book, query);
   const notes = [...missing];
   const reach = query.page * query.limit;
@@ -78,6 +78,8 @@ export function pageOfFigure<Name extends AssetFigure>(
         else if (options.keep?.(row, token) ?? true) found.push({ row, token });
       }
       if (found.length >= reach) break;
+      // Others are answered between two pieces.
+      await new Promise(setImmediate);
     }
   }
   if (withheld > 0) notes.push(`${withheld} rows are withheld because they were rejected or flagged`);

@@ -13,9 +13,9 @@ export interface Answer {
 }
 
 /** `trader-grades`. */
-export function traderGrades(context: Context): Answer {
+export async function traderGrades(context: Context): Promise<Answer> {
   const { traderGrade, traderGradePercentChange } = context.query;
-  const { rows, notes } = pageOfFigure(context, 'grades', {
+  const { rows, notes } = await pageOfFigure(context, 'grades', {
     undated: 'latest',
     keep: ({ trader }) =>
       (traderGrade === undefined || atLeast(trader?.grade, traderGrade)) &&
@@ -40,9 +40,9 @@ export function traderGrades(context: Context): Answer {
 }
 
 /** `investor-grades`. */
-export function investorGrades(context: Context): Answer {
+export async function investorGrades(context: Context): Promise<Answer> {
   const { investorGrade } = context.query;
-  const { rows, notes } = pageOfFigure(context, 'grades', {
+  const { rows, notes } = await pageOfFigure(context, 'grades', {
     undated: 'latest',
     keep: ({ investor }) => investorGrade === undefined || atLeast(investor?.grade, investorGrade),
   });
@@ -78,8 +78,8 @@ export function investorGrades(context: Context): Answer {
 }
 
 /** `fundamental-grade`, and `fundamental-grade-history` with a date in each row. */
-export function fundamentalGrades(context: Context, history: boolean): Answer {
-  const { rows, notes } = pageOfFigure(context, 'grades', { undated: history ? 'history' : 'latest' });
+export async function fundamentalGrades(context: Context, history: boolean): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'grades', { undated: history ? 'history' : 'latest' });
   return {
     notes,
     graded: true,
@@ -99,8 +99,8 @@ export function fundamentalGrades(context: Context, history: boolean): Answer {
 }
 
 /** `tm-grade`, and `tm-grade-history`: the trader grade beside the signal and the fundamental part. */
-export function tmGrades(context: Context, history: boolean): Answer {
-  const { rows, notes } = pageOfFigure(context, 'grades', { undated: history ? 'history' : 'latest' });
+export async function tmGrades(context: Context, history: boolean): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'grades', { undated: history ? 'history' : 'latest' });
   const signalOf = joined(
     context.market,
     'signals',

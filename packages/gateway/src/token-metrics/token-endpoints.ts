@@ -30,8 +30,8 @@ export function topTokens({ book, query, base }: Context): Answer {
 }
 
 /** `price`: closes of recorded days, not a ticker. */
-export function price(context: Context): Answer {
-  const { rows, notes } = pageOfFigure(context, 'prices', { undated: 'latest' });
+export async function price(context: Context): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'prices', { undated: 'latest' });
   return {
     notes,
     rows: rows.map(({ row, token }) =>
@@ -41,8 +41,8 @@ export function price(context: Context): Answer {
 }
 
 /** `daily-ohlcv`. */
-export function dailyOhlcv(context: Context): Answer {
-  const { rows, notes } = pageOfFigure(context, 'prices', { undated: 'history' });
+export async function dailyOhlcv(context: Context): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'prices', { undated: 'history' });
   return {
     notes,
     rows: rows.map(({ row, token }) =>
@@ -63,9 +63,9 @@ export function dailyOhlcv(context: Context): Answer {
 }
 
 /** `trading-signals`. */
-export function tradingSignals(context: Context): Answer {
+export async function tradingSignals(context: Context): Promise<Answer> {
   const { market, query, base } = context;
-  const { rows, notes } = pageOfFigure(context, 'signals', {
+  const { rows, notes } = await pageOfFigure(context, 'signals', {
     undated: 'latest',
     keep: ({ signal }) => query.signal === undefined || signal === query.signal,
   });
@@ -111,8 +111,8 @@ export function tradingSignals(context: Context): Answer {
 }
 
 /** `quantmetrics`. */
-export function quantmetrics(context: Context): Answer {
-  const { rows, notes } = pageOfFigure(context, 'risk', { undated: 'latest' });
+export async function quantmetrics(context: Context): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'risk', { undated: 'latest' });
   return {
     notes,
     rows: rows.map(({ row, token }) =>
@@ -142,8 +142,8 @@ export function quantmetrics(context: Context): Answer {
 }
 
 /** `resistance-support`. */
-export function resistanceSupport(context: Context): Answer {
-  const { rows, notes } = pageOfFigure(context, 'levels', { undated: 'latest' });
+export async function resistanceSupport(context: Context): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'levels', { undated: 'latest' });
   const levels = (kind: string, list: MarketRow<'levels'>['support']) =>
     list.map(({ price: at, touches, strength, lastTouch }) => ({
       ...{ date: dateOf(lastTouch), level: numberOf(at), type: kind },
@@ -165,9 +165,9 @@ export function resistanceSupport(context: Context): Answer {
 }
 
 /** `correlation`: with `quote_symbol`, of one token with another, where that is among the closest or farthest. */
-export function correlation(context: Context): Answer {
+export async function correlation(context: Context): Promise<Answer> {
   const { book, query } = context;
-  const { rows, notes } = pageOfFigure(context, 'correlation', { undated: 'latest' });
+  const { rows, notes } = await pageOfFigure(context, 'correlation', { undated: 'latest' });
   const quoted = query.quote_symbol && new Set(query.quote_symbol.map((symbol) => symbol.toLowerCase()));
   const answer = rows.map(({ row, token }) => {
     // A small market names the same token at both ends.
@@ -190,8 +190,11 @@ export function correlation(context: Context): Answer {
 const SCENARIO_NOTE = 'arithmetic over sizes of the whole market, not a forecast';
 
 /** `price-prediction` (newer) and `scenario-analysis` (older): the same scenarios under two names. */
-export function scenarios(context: Context, form: 'price-prediction' | 'scenario-analysis'): Answer {
-  const { rows, notes } = pageOfFigure(context, 'scenarios', { undated: 'latest' });
+export async function scenarios(
+  context: Context,
+  form: 'price-prediction' | 'scenario-analysis',
+): Promise<Answer> {
+  const { rows, notes } = await pageOfFigure(context, 'scenarios', { undated: 'latest' });
   const assetOf = joined(
     context.market,
     'assets',
