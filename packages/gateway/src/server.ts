@@ -11,11 +11,13 @@ import {
 import { serveAlertRules } from './alert-rule-routes.ts';
 import { serveEconomy } from './economy-routes.ts';
 import { serveLog } from './log-routes.ts';
+import { serveMarket } from './market-routes.ts';
 import type { NodeEvent, NodeView } from './node-view.ts';
 import { problemOf } from './problem.ts';
 import { serveProviders } from './provider-credibility.ts';
 import { serveRecords } from './record-routes.ts';
 import { serveReviews } from './review-routes.ts';
+import { serveTokenMetrics, type TokenMetricsOptions } from './token-metrics/index.ts';
 
 /** A signed statement is far below this; routes that take more say so. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -29,14 +31,15 @@ export type Gateway = FastifyInstance;
  * carries its level, its quality vector and a link to its proof.
  *
  * @param options `hosts` are the Host headers that are answered besides loopback; anything else is refused,
- *   or a page on the internet could read a local node through DNS rebinding.
+ *   or a page on the internet could read a local node through DNS rebinding. `tokenMetrics` says whose keys may read
+ *   `/v2`, and who writes its reports.
  * @example
  * const gateway = await createGateway(node);
  * await gateway.listen({ host: '127.0.0.1', port: 4600 });
  */
 export async function createGateway(
   node: NodeView,
-  options: { hosts?: readonly string[] } = {},
+  options: { hosts?: readonly string[]; tokenMetrics?: TokenMetricsOptions } = {},
 ): Promise<Gateway> {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -55,7 +58,9 @@ export async function createGateway(
   app.setNotFoundHandler((request, reply) => {
     // The console is one page with its own routes; the API and the log answer for themselves.
     const wantsPage =
-      request.method === 'GET' && !/^\/(v1|tile|checkpoint)(\/|$)/.test(request.url) && node.consoleDirectory;
+      request.method === 'GET' &&
+      !/^\/(v1|v2|tile|checkpoint)(\/|$)/.test(request.url) &&
+      node.consoleDirectory;
     if (wantsPage && request.headers.accept?.includes('text/html')) return reply.sendFile('index.html');
     return sendProblem(
       reply,
@@ -97,6 +102,8 @@ export async function createGateway(
   serveLog(app, node);
   serveEconomy(app, node);
   serveProviders(app.withTypeProvider<ZodTypeProvider>(), node);
+  serveMarket(app.withTypeProvider<ZodTypeProvider>(), node);
+  await serveTokenMetrics(app, node, options.tokenMetrics);
   if (node.consoleDirectory) {
     await app.register(fastifyStatic, { root: node.consoleDirectory, cacheControl: false });
   }
