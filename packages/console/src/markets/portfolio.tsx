@@ -1,0 +1,4 @@
+import { MarketRoom } from './market-room.tsx';
+export function PortfolioPage() {
+  return <MarketRoom title="Portfolio">…</MarketRoom>;
+}
