@@ -43,11 +43,11 @@ export interface MarketNode {
 export async function startMarketNode({
   dist,
   assets = 6_000,
-  portfolio,
+  portfolio = PORTFOLIO,
 }: {
   dist: string;
   assets?: number;
-  portfolio: MarketNode['portfolio'];
+  portfolio?: MarketNode['portfolio'];
 }): Promise<MarketNode> {
   const market = simulatedMarket(assets);
   const grades = JSON.stringify(market.table());
@@ -646,6 +646,12 @@ function simulatedMarket(count: number) {
       if (figure === 'indices') return lists.indices(0).map((row) => withProof('indices', row, 0, 0));
       if (figure === 'narratives')
         return lists.narratives().map((row, at) => withProof('narratives', row, 0, at));
+      if (figure === 'scenarios') {
+        const keys = query.get('keys')?.split(',') ?? [];
+        return places
+          .filter(({ asset }) => keys.includes(asset))
+          .map((place) => rowOf('scenarios', place, 0));
+      }
       if (figure === 'guides') return lists.guides().map((row, at) => withProof('guides', row, 0, at));
       return [];
     },
@@ -713,6 +719,86 @@ const ALERTS = [
 const STATUS = {
   node: { mode: 'simulated', describe: 'Simulated data', clock: '2024-01-31T00:00:00Z' },
 } as Pick<NodeStatus, 'node'>;
+
+/** A portfolio of three assets, as the node answers it. */
+export const PORTFOLIO = {
+  status: 200,
+  body: {
+    proof: { record: 'cd'.repeat(32), bundle: `/v1/records/${'cd'.repeat(32)}/bundle` },
+    result: {
+      asOf: '2024-01-31T00:00:00Z',
+      periods: 365,
+      weights: [
+        ['bitcoin', '0.4', '0.1', '0.35', '0.182', '0.42'],
+        ['ethereum', '0.35', '-0.15', '0.42', '0.231', '0.55'],
+        ['solana', '0.25', '0.05', '0.23', '0.304', '0.81'],
+        ['cardano', '0', '0', '0', '-0.05', '0.66'],
+      ].map(([asset, weight, change, riskContribution, expectedReturn, volatility]) => ({
+        ...{ asset, weight, change, riskContribution, expectedReturn, volatility },
+      })),
+      expectedReturn: '0.2243',
+      volatility: '0.4411',
+      sharpe: '0.5085',
+      tradingCost: '0.0003',
+      turnover: '0.15',
+      tail: { confidence: '0.95', valueAtRisk: '0.041', cvar: '0.0587' },
+      drawdown: { drawdown: '0.3121', from: '2023-04-14T00:00:00Z', to: '2023-09-11T00:00:00Z' },
+      frontier: Array.from({ length: 24 }, (_, at) => ({
+        expectedReturn: (0.17 + at * 0.0055).toFixed(4),
+        volatility: Math.sqrt(0.15 + (at / 20) ** 2 * 0.32).toFixed(4),
+        sharpe: at === 3 ? null : (0.4 + at * 0.004).toFixed(4),
+        weights: [],
+      })),
+      stress: {
+        windows: [
+          { periods: 1, return: '-0.091', from: '2023-08-17T00:00:00Z', to: '2023-08-17T00:00:00Z' },
+          { periods: 7, return: '-0.163', from: '2023-06-05T00:00:00Z', to: '2023-06-11T00:00:00Z' },
+        ],
+        shocks: [
+          {
+            asset: 'bitcoin',
+            move: '-0.3',
+            return: '-0.281',
+            contributions: [
+              { asset: 'ethereum', return: '-0.11' },
+              { asset: 'bitcoin', return: '-0.12' },
+              { asset: 'solana', return: '-0.051' },
+            ],
+          },
+        ],
+        scenarios: [
+          {
+            name: 'bear, in 365 days',
+            return: '-0.58',
+            contributions: [{ asset: 'bitcoin', return: '-0.23' }],
+          },
+          { name: 'moon, in 365 days', return: '1.6', contributions: [{ asset: 'bitcoin', return: '0.64' }] },
+        ],
+      },
+      rebalance: {
+        orders: [
+          { asset: 'ethereum', side: 'sell', quantity: '1.5', price: '2300', notional: '3450', fee: '3.45' },
+          {
+            asset: 'bitcoin',
+            side: 'buy',
+            quantity: '0.05128205',
+            price: '42000',
+            notional: '2153.85',
+            fee: '2.15',
+          },
+        ],
+        untraded: [{ asset: 'solana', reason: 'within the band of 0.01' }],
+        cashAfter: '1290.55',
+        valueBefore: '23000',
+        valueAfter: '22994.4',
+        fees: '5.6',
+      },
+      leftOut: [{ asset: 'dogecoin', reason: '12 of 365 days are missing' }],
+      warnings: ['expected returns are those of the past'],
+      parameters: { objective: { name: 'min-variance' }, windowDays: 365 },
+    },
+  },
+};
 
 /** As much of a record as its page needs to name it. */
 const RECORD = (id: string) => ({

@@ -22,7 +22,7 @@ export function AssetFactors({
   const title = kind === 'trader' ? 'Trader Grade' : 'Investor Grade';
   return (
     <Sheet title={title} aside={grades && <ProofLink proof={grades.proof} of={`the ${title}`} />}>
-      <div className="grid gap-4 px-5 py-4">
+      <div className="grid grid-cols-1 gap-4 px-5 py-4">
         {grade ? (
           <Head grade={grade} />
         ) : (

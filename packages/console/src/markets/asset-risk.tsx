@@ -1,9 +1,9 @@
 import type { MarketRow } from '@assay/pipeline';
 import type { ReactNode } from 'react';
 import { Sheet } from '../sheet.tsx';
+import { AssetChip } from './asset-name.tsx';
 import { Unknown } from './grade-mark.tsx';
 import { day, digits, numberOf, shortPrice, signed, signedPercent, spaced, UNKNOWN } from './market-words.ts';
-import { AssetChip } from './narratives.tsx';
 import { ProofLink, Proven } from './proof-link.tsx';
 
 /** Risk and return, and what traders read of the price. */

@@ -20,7 +20,7 @@ export function AssetScenarios({ row, symbol }: { row: Scenario; symbol: string 
       note="cases, not predictions: each says what it assumes"
       aside={<ProofLink proof={row.proof} of={`the scenarios of ${symbol}`} />}
     >
-      <div className="grid gap-4 px-5 py-4">
+      <div className="grid grid-cols-1 gap-4 px-5 py-4">
         <Fan row={row} symbol={symbol} />
         <ScrollArea className="overflow-x-auto" name={`Scenarios of ${symbol}`}>
           <table className="w-full text-right text-[0.9rem]">

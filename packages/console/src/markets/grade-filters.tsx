@@ -7,7 +7,7 @@ import {
   type ColumnName,
   changed,
   columnsOf,
-  DEFAULT_COLUMNS,
+  firstColumns,
   keepColumns,
   type TableView,
 } from './table-view.ts';
@@ -35,6 +35,7 @@ export function GradeFilters({
   narratives: ReadonlyMap<string, string>;
   onChange: (view: TableView) => void;
 }) {
+  const [open, setOpen] = useState(false);
   const set = (change: Parameters<typeof changed>[1]) => onChange(changed(view, change));
   const classes = [...new Set(lines.map((line) => line.class ?? 'unknown'))].sort();
   const { cols: _cols, sort: _sort, ...filters } = view;
@@ -54,56 +55,68 @@ export function GradeFilters({
             />
           )}
         </Labelled>
-        <Choice name="Class" value={view.class} onChange={(value) => set({ class: value })}>
-          {classes.map((name) => [name, name])}
-        </Choice>
-        {narratives.size > 0 && (
-          <Choice name="Narrative" value={view.narrative} onChange={(value) => set({ narrative: value })}>
-            {[...narratives]}
+        <button
+          type="button"
+          className="action sm:hidden"
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          {open ? 'Fewer filters' : 'More filters'}
+        </button>
+        <div className={`contents ${open ? '' : 'max-sm:hidden'}`}>
+          <Choice name="Class" value={view.class} onChange={(value) => set({ class: value })}>
+            {classes.map((name) => [name, name])}
           </Choice>
-        )}
-        <Choice name="Signal" value={view.signal} onChange={(value) => set({ signal: value })}>
-          {[
-            ...Object.entries(SIGNALS).map(([id, { word }]): [string, string] => [id, word]),
-            ['unknown', 'unknown'],
-          ]}
-        </Choice>
-        <fieldset className="min-w-0">
-          <legend className="caption">Grade from, to</legend>
-          <div className="flex gap-1">
-            <select
-              className="field"
-              aria-label="Which grade"
-              value={view.grade ?? 'trader'}
-              onChange={({ target }) => set({ grade: target.value === 'investor' ? 'investor' : undefined })}
-            >
-              <option value="trader">Trader</option>
-              <option value="investor">Investor</option>
-            </select>
-            <input
-              type="number"
-              min={0}
-              max={100}
-              className="field w-16"
-              aria-label="Grade from"
-              placeholder="0"
-              value={view.min ?? ''}
-              onChange={({ target }) => set({ min: range(target.value) })}
-            />
-            <input
-              type="number"
-              min={0}
-              max={100}
-              className="field w-16"
-              aria-label="Grade to"
-              placeholder="100"
-              value={view.max ?? ''}
-              onChange={({ target }) => set({ max: range(target.value) })}
-            />
-          </div>
-        </fieldset>
-        <Size name="Market cap from" value={view.cap} onChange={(cap) => set({ cap })} />
-        <Size name="Volume from" value={view.volume} onChange={(volume) => set({ volume })} />
+          {narratives.size > 0 && (
+            <Choice name="Narrative" value={view.narrative} onChange={(value) => set({ narrative: value })}>
+              {[...narratives]}
+            </Choice>
+          )}
+          <Choice name="Signal" value={view.signal} onChange={(value) => set({ signal: value })}>
+            {[
+              ...Object.entries(SIGNALS).map(([id, { word }]): [string, string] => [id, word]),
+              ['unknown', 'unknown'],
+            ]}
+          </Choice>
+          <fieldset className="min-w-0">
+            <legend className="caption">Grade from, to</legend>
+            <div className="flex gap-1">
+              <select
+                className="field"
+                aria-label="Which grade"
+                value={view.grade ?? 'trader'}
+                onChange={({ target }) =>
+                  set({ grade: target.value === 'investor' ? 'investor' : undefined })
+                }
+              >
+                <option value="trader">Trader</option>
+                <option value="investor">Investor</option>
+              </select>
+              <input
+                type="number"
+                min={0}
+                max={100}
+                className="field w-16"
+                aria-label="Grade from"
+                placeholder="0"
+                value={view.min ?? ''}
+                onChange={({ target }) => set({ min: range(target.value) })}
+              />
+              <input
+                type="number"
+                min={0}
+                max={100}
+                className="field w-16"
+                aria-label="Grade to"
+                placeholder="100"
+                value={view.max ?? ''}
+                onChange={({ target }) => set({ max: range(target.value) })}
+              />
+            </div>
+          </fieldset>
+          <Size name="Market cap from" value={view.cap} onChange={(cap) => set({ cap })} />
+          <Size name="Volume from" value={view.volume} onChange={(volume) => set({ volume })} />
+        </div>
         <Columns view={view} onChange={onChange} />
       </div>
       <p className="caption figure flex flex-wrap gap-x-3" role="status">
@@ -261,7 +274,7 @@ function Columns({ view, onChange }: { view: TableView; onChange: (view: TableVi
                 {COLUMN_NAMES[name]}
               </label>
             ))}
-          <button type="button" className="link mt-2 text-sm" onClick={() => choose(DEFAULT_COLUMNS)}>
+          <button type="button" className="link mt-2 text-sm" onClick={() => choose(firstColumns())}>
             As at first
           </button>
         </fieldset>

@@ -45,7 +45,7 @@ export function GradeRecord({
           <span className="caption figure font-normal">
             {' '}
             judged on {count(numberOf(rows[0].days) ?? 0)} days, about {digits(rows[0].assets, 0)} assets a
-            day, up to {day(rows[0].time)}
+            day, up to {day(rows[0].time)}; {digits(rows[0].trials, 0)} trials
           </span>
         )}
       </h3>
@@ -62,7 +62,7 @@ export function GradeRecord({
                       key={name}
                       scope="col"
                       title={help}
-                      className={`py-1 font-normal ${i === 0 ? 'pr-2 text-left' : 'px-1.5'}`}
+                      className={`py-1 font-normal ${i === 0 ? 'pr-2 text-left' : 'px-1'}`}
                     >
                       {name}
                     </th>
@@ -85,7 +85,7 @@ export function GradeRecord({
                       return (
                         <td
                           key={name}
-                          className={`figure px-1.5 py-1 ${shown === 'unknown' ? 'text-unknown' : ''}`}
+                          className={`figure px-1 py-1 ${shown === 'unknown' ? 'text-unknown' : ''}`}
                         >
                           {shown}
                         </td>
@@ -159,15 +159,14 @@ const COLUMNS: { name: string; help: string; value: (row: EvaluationRow) => stri
     value: ({ spreadAfterFeesBps }) => signed(spreadAfterFeesBps, 0),
   },
   {
-    name: 'Calib. error',
+    name: 'Calib.',
     help: 'Mean absolute difference of the stated and the observed hit rate',
     value: ({ calibrationError }) => digits(calibrationError, 3),
   },
   {
-    name: 'Defl. Sharpe',
+    name: 'Defl. SR',
     help: 'Probability that the Sharpe ratio of the spread is above zero, after all trials that were counted',
-    value: ({ deflatedSharpe, trials }) =>
-      `${digits(deflatedSharpe, 2)}${deflatedSharpe === null ? '' : ` of ${trials}`}`,
+    value: ({ deflatedSharpe }) => digits(deflatedSharpe, 2),
   },
 ];
 

@@ -32,6 +32,8 @@ const HEAD_PX = 40;
 
 interface Column {
   width: number;
+  /** On a phone. */
+  narrow?: number;
   right?: boolean;
   /** What the column is sorted by; undefined stands last, whichever way. */
   order: (line: GradeLine) => string | number | undefined;
@@ -44,13 +46,14 @@ const number = (text: string | null | undefined) => numberOf(text) ?? undefined;
 
 const COLUMNS: Record<ColumnName, Column> = {
   rank: {
-    width: 62,
+    width: 52,
     right: true,
     order: ({ rank }) => number(rank),
     cell: ({ rank }) => <span className="figure text-soft">{rank ?? <Unknown />}</span>,
   },
   asset: {
-    width: 176,
+    width: 158,
+    narrow: 92,
     order: ({ symbol }) => symbol.toLowerCase(),
     cell: ({ asset, symbol, name, proof }) => (
       <>
@@ -68,7 +71,7 @@ const COLUMNS: Record<ColumnName, Column> = {
     ),
   },
   price: {
-    width: 108,
+    width: 104,
     right: true,
     descending: true,
     order: ({ close }) => number(close),
@@ -80,14 +83,14 @@ const COLUMNS: Record<ColumnName, Column> = {
     ),
   },
   change: {
-    width: 92,
+    width: 80,
     right: true,
     descending: true,
     order: ({ changePct }) => number(changePct),
     cell: ({ changePct }) => <Said text={signedPercent(changePct)} />,
   },
   spark: {
-    width: 112,
+    width: 96,
     order: ({ sparkline }) => {
       const [first, last] = [numberOf(sparkline[0]), numberOf(sparkline.at(-1))];
       return first && last ? last / first : undefined;
@@ -96,7 +99,7 @@ const COLUMNS: Record<ColumnName, Column> = {
     cell: ({ symbol, sparkline }) => <Sparkline closes={sparkline} of={symbol.toUpperCase()} />,
   },
   trader: {
-    width: 170,
+    width: 150,
     descending: true,
     order: ({ trader }) => number(trader?.grade),
     cell: ({ symbol, trader, reason, proof }) =>
@@ -107,7 +110,7 @@ const COLUMNS: Record<ColumnName, Column> = {
       ),
   },
   investor: {
-    width: 170,
+    width: 154,
     descending: true,
     order: ({ investor }) => number(investor?.grade),
     cell: ({ symbol, investor, reason, proof }) =>
@@ -131,7 +134,7 @@ const COLUMNS: Record<ColumnName, Column> = {
     ),
   },
   signal: {
-    width: 86,
+    width: 76,
     descending: true,
     order: ({ signal }) => number(signal),
     cell: ({ symbol, signal, since, records }) =>
@@ -151,7 +154,7 @@ const COLUMNS: Record<ColumnName, Column> = {
       ),
   },
   cap: {
-    width: 112,
+    width: 100,
     right: true,
     descending: true,
     order: ({ marketCapUsd }) => number(marketCapUsd),
@@ -164,14 +167,14 @@ const COLUMNS: Record<ColumnName, Column> = {
     ),
   },
   volume: {
-    width: 104,
+    width: 92,
     right: true,
     descending: true,
     order: ({ volumeUsd }) => number(volumeUsd),
     cell: ({ volumeUsd }) => <Said text={dollars(volumeUsd)} />,
   },
   class: {
-    width: 100,
+    width: 90,
     order: (line) => line.class ?? undefined,
     cell: (line) => <Said text={line.class ?? 'unknown'} />,
   },
@@ -300,6 +303,8 @@ export function GradeTable({
     event.preventDefault();
     goTo(Number(row.dataset.index) + step);
   };
+  const narrow = matchMedia('(width < 40rem)').matches;
+  const widthOf = (name: ColumnName) => (narrow && COLUMNS[name].narrow) || COLUMNS[name].width;
   const items = virtualizer.getVirtualItems();
   let drawn = 0;
   return (
@@ -310,7 +315,7 @@ export function GradeTable({
     >
       <table
         className="w-full table-fixed border-separate border-spacing-0 text-[0.92rem]"
-        style={{ minWidth: columns.reduce((sum, name) => sum + COLUMNS[name].width, 0) }}
+        style={{ minWidth: columns.reduce((sum, name) => sum + widthOf(name), 0) }}
         aria-rowcount={rows.length + 1}
         aria-colcount={columns.length}
         onKeyDown={onKeyDown}
@@ -328,7 +333,7 @@ export function GradeTable({
         </caption>
         <colgroup>
           {columns.map((name) => (
-            <col key={name} style={{ width: COLUMNS[name].width }} />
+            <col key={name} style={{ width: widthOf(name) }} />
           ))}
         </colgroup>
         <thead>

@@ -1,6 +1,7 @@
 import type { MarketRow } from '@assay/pipeline';
 import { Link } from '@tanstack/react-router';
 import { Sheet } from '../sheet.tsx';
+import { useSymbols } from './asset-name.tsx';
 import { GradeRecords } from './grade-record.tsx';
 import { useFigure } from './market-api.ts';
 import { Answered, MarketRoom } from './market-room.tsx';
@@ -34,6 +35,7 @@ export function GuidesPage() {
 function Guide({ places }: { places: MarketRow<'guides'>[] }) {
   const ordered = [...places].sort((a, b) => (numberOf(a.place) ?? 0) - (numberOf(b.place) ?? 0));
   const first = ordered[0]!;
+  const symbolOf = useSymbols();
   return (
     <Sheet title={first.name} note={`as of ${day(first.time)}`}>
       <ol>
@@ -43,7 +45,7 @@ function Guide({ places }: { places: MarketRow<'guides'>[] }) {
             <div className="min-w-0 flex-1">
               <p className="flex flex-wrap items-baseline justify-between gap-x-3">
                 <Link to="/markets/$asset" params={{ asset }} className="font-semibold hover:underline">
-                  {asset.toUpperCase()}
+                  {symbolOf(asset)}
                 </Link>
                 <ProofLink proof={proof} of={`place ${place} of ${first.name}`} />
               </p>

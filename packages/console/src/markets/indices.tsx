@@ -1,10 +1,10 @@
 import type { MarketRow } from '@assay/pipeline';
 import { lazy, Suspense } from 'react';
 import { Figure, Sheet } from '../sheet.tsx';
+import { AssetChip } from './asset-name.tsx';
 import { useFigure, useMarketStatus } from './market-api.ts';
 import { Answered, MarketRoom } from './market-room.tsx';
 import { day, digits, numberOf, share, shortPrice, signedPercent } from './market-words.ts';
-import { AssetChip } from './narratives.tsx';
 import { ProofLink, Proven } from './proof-link.tsx';
 import { ScrollArea } from './scroll-area.tsx';
 

@@ -1,7 +1,7 @@
 import type { MarketRow } from '@assay/pipeline';
-import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Figure, Sheet } from '../sheet.tsx';
+import { AssetChip } from './asset-name.tsx';
 import { Unknown } from './grade-mark.tsx';
 import { useFigure } from './market-api.ts';
 import { Answered, MarketRoom } from './market-room.tsx';
@@ -197,19 +197,6 @@ function Assets({ name, assets }: { name: string; assets: readonly string[] }) {
         ))}
       </ul>
     </div>
-  );
-}
-
-/** An asset as a small link to its page. */
-export function AssetChip({ asset }: { asset: string }) {
-  return (
-    <Link
-      to="/markets/$asset"
-      params={{ asset }}
-      className="inline-block rounded border border-line px-1.5 py-px text-[0.85rem] hover:border-accent"
-    >
-      {asset.toUpperCase()}
-    </Link>
   );
 }
 

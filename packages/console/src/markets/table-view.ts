@@ -51,6 +51,7 @@ export const DEFAULT_COLUMNS: readonly ColumnName[] = [
   'volume',
   'class',
 ];
+const PHONE_COLUMNS: readonly ColumnName[] = ['asset', 'price', 'trader', 'investor', 'signal', 'cap'];
 export const DEFAULT_SORT = '-cap';
 
 /** Reads an address that anybody may have written: what makes no sense is left out. */
@@ -120,8 +121,13 @@ const KEY = 'assay-market-columns';
 
 /** Columns of a view: those of its address, else those that this reader chose last. The asset always stands there. */
 export function columnsOf(view: TableView): ColumnName[] {
-  const chosen = columnsIn(view.cols) ?? columnsIn(localStorage.getItem(KEY)) ?? DEFAULT_COLUMNS;
+  const chosen = columnsIn(view.cols) ?? columnsIn(localStorage.getItem(KEY)) ?? firstColumns();
   return ALL.filter((name) => name === 'asset' || chosen.includes(name));
+}
+
+/** Where there is little room, what matters most comes without scrolling. */
+export function firstColumns(): readonly ColumnName[] {
+  return matchMedia('(width < 40rem)').matches ? PHONE_COLUMNS : DEFAULT_COLUMNS;
 }
 
 /** Keeps a choice of columns for the next visit. */
