@@ -29,6 +29,7 @@ export function Frame() {
         </Link>
         <nav aria-label="Pages" className="flex flex-wrap gap-x-4 whitespace-nowrap sm:gap-x-5">
           <PageLink to="/" label="Overview" />
+          <PageLink to="/markets" label="Markets" whole />
           <PageLink to="/review" label="Review queue" />
           <PageLink to="/health" label="Log health" />
           <PageLink to="/providers" label="Providers" />
@@ -87,14 +88,17 @@ export function NotFound() {
 function PageLink({
   to,
   label,
+  whole = false,
 }: {
-  to: '/' | '/review' | '/health' | '/providers' | '/governance' | '/verify';
+  to: '/' | '/markets' | '/review' | '/health' | '/providers' | '/governance' | '/verify';
   label: string;
+  /** Stands for all pages below it too. */
+  whole?: boolean;
 }) {
   return (
     <Link
       to={to}
-      activeOptions={{ exact: true }}
+      activeOptions={{ exact: !whole, includeSearch: false }}
       className="border-b-2 border-transparent py-1 text-soft hover:text-ink"
       activeProps={{ className: 'border-b-2 !border-accent !text-ink py-1', 'aria-current': 'page' }}
     >

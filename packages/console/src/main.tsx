@@ -6,6 +6,7 @@ import { Frame, NotFound } from './frame.tsx';
 import { GovernancePage } from './governance.tsx';
 import { HealthPage } from './health.tsx';
 import { Home } from './home.tsx';
+import { marketRoutes } from './markets/market-routes.tsx';
 import { ProvidersPage } from './providers.tsx';
 import { RecordPage } from './record.tsx';
 import { ReviewPage } from './review.tsx';
@@ -40,7 +41,17 @@ const reviewItem = createRoute({
   component: ReviewItemPage,
 });
 const router = createRouter({
-  routeTree: root.addChildren([home, record, review, reviewItem, health, providers, governance, verify]),
+  routeTree: root.addChildren([
+    home,
+    record,
+    review,
+    reviewItem,
+    health,
+    providers,
+    governance,
+    verify,
+    ...marketRoutes(root),
+  ]),
   scrollRestoration: true,
 });
 

@@ -1,0 +1,386 @@
+import type { KeptAlert } from '@assay/pipeline';
+import { useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { type FormEvent, useId, useState } from 'react';
+import { send } from '../api.ts';
+import { Sheet } from '../sheet.tsx';
+import { count, moment } from '../words.ts';
+import { Field, Message } from './form-parts.tsx';
+import {
+  type AlertRule,
+  addRule,
+  removeRule,
+  useAlertRules,
+  useMarketAlerts,
+  useMarketStatus,
+} from './market-api.ts';
+import { Answered, MarketRoom, Refused } from './market-room.tsx';
+
+/** What is wrong with the market's figures, and what somebody wants to be told of. */
+export function MarketAlertsPage() {
+  return (
+    <MarketRoom title="Market alerts" lead="What the checks found in the figures, and rules of your own.">
+      <Found />
+      <Rules />
+    </MarketRoom>
+  );
+}
+
+const LOOKS: Record<KeptAlert['severity'] | 'recovered', string> = {
+  critical: 'bg-fail-wash text-fail',
+  warning: 'bg-unknown-wash text-unknown',
+  recovered: 'bg-pass-wash text-pass',
+};
+
+function Found() {
+  const alerts = useMarketAlerts();
+  return (
+    <Answered query={alerts}>
+      {(all) => {
+        const live = all.filter(({ state }) => state !== 'recovered');
+        const over = all.filter(({ state }) => state === 'recovered');
+        return (
+          <Sheet title="Alerts" note={`${count(live.length)} not over, ${count(over.length)} recovered`}>
+            {all.length === 0 && (
+              <p className="px-5 py-3 text-soft">The checks found nothing wrong with any figure.</p>
+            )}
+            <ul aria-label="Alerts">
+              {[...live, ...over].slice(0, 200).map((alert) => (
+                <AlertLine key={alert.id} alert={alert} />
+              ))}
+            </ul>
+          </Sheet>
+        );
+      }}
+    </Answered>
+  );
+}
+
+function AlertLine({ alert }: { alert: KeptAlert }) {
+  const { id, stream, check, severity, state, reason, observation, count: times, firstAt, lastAt } = alert;
+  const queries = useQueryClient();
+  const [refusal, setRefusal] = useState<Error | null>(null);
+  const acknowledge = () =>
+    send(`/v1/alerts/${id}/acknowledge`, {}).then(
+      () => queries.invalidateQueries({ queryKey: ['alerts'] }),
+      (error: Error) => setRefusal(error),
+    );
+  return (
+    <li className="flex flex-wrap gap-x-4 gap-y-1 border-b border-line px-5 py-2.5 last:border-0">
+      <div className="min-w-0 flex-1">
+        <p className="flex flex-wrap items-baseline gap-x-2">
+          <span
+            className={`rounded px-1.5 py-px text-[0.8rem] font-medium ${LOOKS[state === 'recovered' ? state : severity]}`}
+          >
+            {state === 'recovered' ? state : severity}
+          </span>
+          <span className="font-medium">{stream.replace('assay.market.', '')}</span>
+          <span className="caption">{check.replaceAll('_', ' ')}</span>
+        </p>
+        <p className="[overflow-wrap:anywhere]">
+          {reason}{' '}
+          {observation ? (
+            <Link to="/records/$id" params={{ id: observation }} className="link text-sm">
+              Evidence
+            </Link>
+          ) : (
+            <span className="caption">No observation caused it, so there is no evidence to open.</span>
+          )}
+        </p>
+        <p className="caption figure">
+          {times === 1 ? 'once' : `${count(times)} times`}, first {moment(firstAt)}, last {moment(lastAt)} UTC
+          {alert.acknowledged && `, seen by ${alert.acknowledged.by}`}
+        </p>
+        {refusal && <Message error={refusal} />}
+      </div>
+      {state === 'open' && (
+        <button type="button" className="action self-start" onClick={() => void acknowledge()}>
+          I have seen it
+        </button>
+      )}
+    </li>
+  );
+}
+
+function Rules() {
+  const rules = useAlertRules();
+  const [adding, setAdding] = useState(false);
+  return (
+    <Sheet
+      title="Your rules"
+      note="each is tried on every new row of its figure"
+      aside={
+        rules.data &&
+        !adding && (
+          <button type="button" className="action" onClick={() => setAdding(true)}>
+            Add a rule
+          </button>
+        )
+      }
+    >
+      {rules.data === undefined ? (
+        rules.error ? (
+          <div className="px-5 py-4">
+            <Refused error={rules.error} />
+          </div>
+        ) : (
+          <p className="px-5 py-3 text-soft" role="status">
+            Asking the node…
+          </p>
+        )
+      ) : (
+        <>
+          {adding && <RuleForm onDone={() => setAdding(false)} />}
+          {rules.data.length === 0 && !adding && <p className="px-5 py-3 text-soft">There is no rule yet.</p>}
+          <ul aria-label="Rules">
+            {rules.data.map((rule) => (
+              <RuleLine key={rule.id} rule={rule} />
+            ))}
+          </ul>
+        </>
+      )}
+    </Sheet>
+  );
+}
+
+function RuleLine({ rule }: { rule: AlertRule }) {
+  const queries = useQueryClient();
+  const [sure, setSure] = useState(false);
+  const [refusal, setRefusal] = useState<Error | null>(null);
+  const remove = () =>
+    removeRule(rule.id).then(
+      () => queries.invalidateQueries({ queryKey: ['market', 'alert-rules'] }),
+      (error: Error) => setRefusal(error),
+    );
+  const { quietHours } = rule;
+  return (
+    <li className="flex flex-wrap gap-x-4 gap-y-2 border-b border-line px-5 py-2.5 last:border-0">
+      <div className="min-w-0 flex-1">
+        <p className="flex flex-wrap items-baseline gap-x-2">
+          <span className="font-medium [overflow-wrap:anywhere]">{rule.name}</span>
+          <span className="caption">
+            on {rule.figure}
+            {!rule.enabled && ', switched off'}
+          </span>
+        </p>
+        <code className="hash block">{rule.expression}</code>
+        <p className="caption [overflow-wrap:anywhere]">
+          {rule.channel === 'console' ? 'shown here' : `by ${rule.channel} to ${rule.target}`}, at most once
+          in {rule.cooldownMinutes} min
+          {quietHours && `, quiet from ${quietHours.from} to ${quietHours.to} ${quietHours.zone}`}
+        </p>
+        {refusal && <Message error={refusal} />}
+      </div>
+      <div className="flex gap-2 self-start">
+        {sure ? (
+          <>
+            <button type="button" className="action" onClick={() => void remove()}>
+              Delete it
+            </button>
+            <button type="button" className="action" onClick={() => setSure(false)}>
+              Keep it
+            </button>
+          </>
+        ) : (
+          <button
+            type="button"
+            className="action"
+            aria-label={`Delete the rule ${rule.name}`}
+            onClick={() => setSure(true)}
+          >
+            Delete
+          </button>
+        )}
+      </div>
+    </li>
+  );
+}
+
+const EXAMPLES: Partial<Record<AlertRule['figure'], string>> = {
+  grades: 'row.trader != null && row.trader.grade >= 80.0',
+  signals: 'row.signal == "1"',
+  prices: 'row.status == "fail"',
+};
+const FIGURES = ['grades', 'signals', 'prices', 'risk', 'sentiment', 'narratives', 'indices'] as const;
+
+function RuleForm({ onDone }: { onDone: () => void }) {
+  const queries = useQueryClient();
+  const { data: status } = useMarketStatus();
+  const figures = status && status.figures.length > 0 ? status.figures.map(({ figure }) => figure) : FIGURES;
+  const [figure, setFigure] = useState<AlertRule['figure']>('grades');
+  const [channel, setChannel] = useState<AlertRule['channel']>('console');
+  const [quiet, setQuiet] = useState(false);
+  const [refusal, setRefusal] = useState<Error | null>(null);
+  const [sending, setSending] = useState(false);
+  const hint = useId();
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const text = (name: string) => String(form.get(name) ?? '').trim();
+    setSending(true);
+    addRule({
+      name: text('name'),
+      figure,
+      expression: text('expression'),
+      channel,
+      target: channel === 'console' ? '' : text('target'),
+      quietHours: quiet ? { from: text('from'), to: text('to'), zone: text('zone') } : null,
+      cooldownMinutes: Number(text('cooldown')),
+      enabled: true,
+    })
+      .then(
+        async () => {
+          await queries.invalidateQueries({ queryKey: ['market', 'alert-rules'] });
+          onDone();
+        },
+        (error: Error) => setRefusal(error),
+      )
+      .finally(() => setSending(false));
+  };
+  return (
+    <form
+      className="grid gap-3 border-b border-line bg-sunk/50 px-5 py-4 sm:grid-cols-2"
+      aria-label="A new rule"
+      onSubmit={submit}
+    >
+      <Field label="Name">
+        {(id) => <input id={id} name="name" className="field w-full" required maxLength={80} />}
+      </Field>
+      <Field label="Figure">
+        {(id) => (
+          <select
+            id={id}
+            className="field w-full"
+            value={figure}
+            onChange={({ target }) => setFigure(target.value as AlertRule['figure'])}
+          >
+            {figures.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        )}
+      </Field>
+      <div className="sm:col-span-2">
+        <Field label="Condition, in CEL">
+          {(id) => (
+            <input
+              id={id}
+              key={figure}
+              name="expression"
+              className="field hash w-full"
+              required
+              maxLength={500}
+              spellCheck={false}
+              autoComplete="off"
+              aria-describedby={hint}
+              defaultValue={EXAMPLES[figure] ?? ''}
+            />
+          )}
+        </Field>
+        <p id={hint} className="caption mt-1">
+          <code>row</code> is the new row, its members named as in the API.
+        </p>
+      </div>
+      <Field label="Tell by">
+        {(id) => (
+          <select
+            id={id}
+            className="field w-full"
+            value={channel}
+            onChange={({ target }) => setChannel(target.value as AlertRule['channel'])}
+          >
+            <option value="console">console, on this page</option>
+            <option value="webhook">webhook</option>
+            <option value="email">email</option>
+          </select>
+        )}
+      </Field>
+      {channel !== 'console' && (
+        <Field label={channel === 'webhook' ? 'Address of the webhook' : 'Email address'}>
+          {(id) => (
+            <input
+              id={id}
+              name="target"
+              type={channel === 'webhook' ? 'url' : 'email'}
+              className="field w-full"
+              required
+              maxLength={300}
+            />
+          )}
+        </Field>
+      )}
+      <Field label="At most once in, minutes">
+        {(id) => (
+          <input
+            id={id}
+            name="cooldown"
+            type="number"
+            min={0}
+            max={43200}
+            defaultValue={60}
+            required
+            className="field w-full"
+          />
+        )}
+      </Field>
+      <fieldset className="sm:col-span-2">
+        <legend className="sr-only">Quiet hours</legend>
+        <label className="flex items-center gap-2">
+          <input
+            type="checkbox"
+            className="accent-(--accent)"
+            checked={quiet}
+            onChange={({ target }) => setQuiet(target.checked)}
+          />
+          Quiet hours
+        </label>
+        {quiet && (
+          <div className="mt-2 grid grid-cols-2 gap-3 sm:grid-cols-3">
+            <Field label="From">
+              {(id) => (
+                <input
+                  id={id}
+                  name="from"
+                  type="time"
+                  defaultValue="22:00"
+                  required
+                  className="field w-full"
+                />
+              )}
+            </Field>
+            <Field label="To">
+              {(id) => (
+                <input id={id} name="to" type="time" defaultValue="07:00" required className="field w-full" />
+              )}
+            </Field>
+            <Field label="Time zone">
+              {(id) => (
+                <input
+                  id={id}
+                  name="zone"
+                  defaultValue={Intl.DateTimeFormat().resolvedOptions().timeZone}
+                  required
+                  maxLength={60}
+                  className="field w-full"
+                />
+              )}
+            </Field>
+          </div>
+        )}
+      </fieldset>
+      {refusal && (
+        <div className="sm:col-span-2">
+          <Message error={refusal} />
+        </div>
+      )}
+      <div className="flex gap-2 sm:col-span-2">
+        <button type="submit" className="action action-main" disabled={sending}>
+          Keep the rule
+        </button>
+        <button type="button" className="action" onClick={onDone}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,21 @@
+import type { ReactNode, Ref } from 'react';
+
+/** A part that scrolls by itself: it has a name, and the keyboard reaches it. */
+export function ScrollArea({
+  name,
+  className = 'overflow-x-auto',
+  ref,
+  children,
+}: {
+  name: string;
+  className?: string;
+  ref?: Ref<HTMLElement>;
+  children: ReactNode;
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+    <section ref={ref} className={className} tabIndex={0} aria-label={name}>
+      {children}
+    </section>
+  );
+}
