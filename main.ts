@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { AssayError } from '@assay/core';
 import { createGateway, type Gateway } from '@assay/gateway';
 import { type Node, startNode } from './node.ts';
+import { tokenMetricsOptions } from './node-reports.ts';
 import { parseOptions, type StartOptions, USAGE } from './options.ts';
 import { printProgress, printSummary, type RunSummary, startScreen } from './screen.ts';
 
@@ -47,7 +48,11 @@ async function main(options: StartOptions): Promise<number> {
 
 /** Follows the source and serves the console until it is told to stop. */
 async function serve(node: Node, options: StartOptions, stop: AbortController): Promise<number> {
-  const gateway = await createGateway(node.view, { hosts: options.host });
+  const { market } = node.view;
+  const gateway = await createGateway(node.view, {
+    hosts: options.host,
+    ...(market && options.market ? { tokenMetrics: tokenMetricsOptions(market, options.market) } : {}),
+  });
   try {
     return await follow(node, await listen(gateway, options.port), options, stop);
   } finally {

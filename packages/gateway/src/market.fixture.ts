@@ -292,7 +292,7 @@ export function marketFixture(options: MarketFixtureOptions = {}): MarketView {
   return {
     status: () => ({
       ...{ mode: 'simulated', describe: 'Simulated assets: no price here was ever paid.', assets: count },
-      ...{ from: time(0), to: time(days - 1), busy: false },
+      ...{ from: time(0), to: time(days - 1), busy: false, progress: { days, of: days } },
       figures: figures
         .filter((figure) => !without.includes(figure))
         .map((figure) => ({

@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core';
-import loadHighs, { type Highs } from 'highs';
+import loadHighs, { type Highs, type InitOptions } from 'highs';
 import type { LinearRow } from './quadratic-program.ts';
 
 /** lower ≤ Σ values × x[indices] ≤ upper. */
@@ -47,7 +47,7 @@ export async function solveLinear({
   rows,
 }: LinearProgram): Promise<LinearSolution | null> {
   // Its types describe the CommonJS build, whose default is one level deeper than that of the ES module loaded here.
-  const load = loadHighs as unknown as typeof loadHighs.default;
+  const load = loadHighs as unknown as (options: InitOptions) => Promise<Highs>;
   loaded ??= load({ print: () => {}, printErr: () => {} });
   const highs = await loaded;
   const starts = [0];

@@ -1,3 +1,4 @@
+/// <reference path="./quadprog.d.ts" />
 import { AssayError } from '@assay/core';
 import { solveQP } from 'quadprog';
 import { cholesky, dot, type Matrix, solveCholesky } from './linear-algebra.ts';
