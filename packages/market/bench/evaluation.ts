@@ -259,7 +259,7 @@ function dataLines({ panel }: MarketHistory, { figures }: FigureInput): string[]
     '',
     `Daily bars of up to 97 dollar pairs of one venue and monthly snapshots of the 200 largest assets, 2020–2023: ${panel.assets.length} assets in all, dead ones included (smoothbrainquant/trading-for-new-dads on GitHub, no licence stated; not part of this repository). No funding, chain activity, development or sentiment: those parts are missing here, and nothing on this page says what they are worth.`,
     '',
-    'The bars have a fault that must be known: each year, those of pairs that were listed within the year end on 28 October, also of assets that lived on. Only 10 to 25 assets have bars from November to January. They are treated as what they are, assets that left the data alive, by their later snapshots (docs/grades.md, returns).',
+    'The bars have a fault that must be known: each year, those of pairs that were listed within the year end on 28 October, also of assets that lived on. Only 10 to 25 assets have bars from November to January. So no end of bars in this data is a death, and none is counted as one: an asset is sold at its last close, or if it fell out of the snapshots at less. Deaths are in the snapshots, where a coin that falls out of the 200 largest counts with the smallest market capitalisation that is left.',
     '',
     `On an average of ${days} days ${fixed(grades.filter((row) => row.trader).length / days, 1)} assets have a Trader Grade and ${fixed(grades.filter((row) => row.investor).length / days, 1)} an Investor Grade. Reasons for no or only one grade, with the number of assets that ever had it:`,
     '',
@@ -430,7 +430,7 @@ function deadLines(input: FigureInput): string[] {
   return [
     '## What a death costs',
     '',
-    'The record in the judged part when the last price of a dead asset is still worth all, 70 %, 45 % (in use) and nothing: rank IC, spread after fees in bps.',
+    'The record in the judged part when the last price of an asset whose bars ended, and that no snapshot knew then, is worth all (in use), 70 %, 45 % and nothing afterwards: rank IC, spread after fees in bps. In this data such ends are a fault of the collection, so that any further loss would only flatter grades that think little of small assets.',
     '',
     `| Grade | Horizon | ${rates.join(' | ')} |`,
     `| --- | --: |${' --: |'.repeat(rates.length)}`,

@@ -19,7 +19,10 @@ export interface EvaluationParameters {
   minimumPeriods: number;
   /** Of one trade. */
   feeBps: number;
-  /** What a dead asset's last price is still worth, less one. */
+  /**
+   * What becomes of the last price of an asset that stopped and that no snapshot knew. Zero: it was traded at that price;
+   * any further loss is an assumption, and would flatter grades that think little of small assets.
+   */
   deadReturn: Decimal;
   /** Every strategy that was tried before the grades were fixed: the ledger in docs/results/grades.md. */
   trials: number;
@@ -39,9 +42,9 @@ export const EVALUATION_PARAMETERS: EvaluationParameters = {
   minimumDays: 60,
   minimumPeriods: 12,
   feeBps: 20,
-  deadReturn: '-0.55',
+  deadReturn: '0',
   trials: 640,
-  trialVariance: { '1': '0.01', '7': '0.01', '30': '0.01' },
+  trialVariance: { '1': '0.0016', '7': '0.008', '30': '0.0463' },
   passT: '2',
   passDeflatedSharpe: '0.95',
   grades: GRADE_PARAMETERS,

@@ -4,7 +4,7 @@ import type { Panel } from '../panel/index.ts';
 export interface ForwardReturnRules {
   /** Last day that is known; a return that needs a later one is not complete. */
   asOf: number;
-  /** What a dead asset's last price is still worth, less one. */
+  /** What becomes of the last price of an asset that stopped and that no snapshot ever knew, as a return. */
   deadReturn: number;
 }
 
@@ -22,11 +22,12 @@ const SNAPSHOT_HORIZON = 30;
  * complete. Dead assets count:
  *
  * - No bar on the last day: the next bar within a week counts.
- * - No bar for 35 days: the asset has stopped. If it has bars again later or still is in the snapshots of market
- *   capitalisation it lives, and is sold at its last close. If not, it is dead, and its last close loses `deadReturn` more.
+ * - No bar for 35 days: the asset has stopped. If bars resume later, or it still is in the snapshots of market
+ *   capitalisation, it lives, and is sold at its last close. If it fell out of the snapshots, its last close falls on
+ *   as its market capitalisation does, to the smallest that is still in: the most that it can be worth. If no snapshot
+ *   ever knew it, its last close loses `deadReturn` more.
  * - An asset that only snapshots know is judged from the day of a snapshot to the snapshot in force at the horizon's
- *   end, or the first one in the week after. If it is not in that one, it has fallen to the smallest market
- *   capitalisation of that day, which is the most that it can still be worth if it fell out.
+ *   end, or the first one in the week after. If it is not in that one, it has fallen out likewise.
  *
  * A window with a price that rises more than tenfold in a day is not judged; a fall of any size is a loss.
  */
@@ -56,8 +57,12 @@ export function forwardReturn(
     if (d >= end) return close / panel.close[base + entry]! - 1;
   }
   const held = panel.close[base + last]! / panel.close[base + entry]!;
-  const lives = resumes || panel.marketCap[base + end + STOPPED_DAYS]! > 0;
-  return (lives ? held : held * (1 + rules.deadReturn)) - 1;
+  const before = panel.marketCap[base + last]!;
+  const after = panel.marketCap[base + end + STOPPED_DAYS];
+  if (resumes || after! > 0) return held - 1;
+  // Never in the snapshots: nothing tells what became of it.
+  if (!(before > 0)) return held * (1 + rules.deadReturn) - 1;
+  return held * fallenOut(panel, before, end + STOPPED_DAYS) - 1;
 }
 
 function snapshotReturn(
@@ -76,12 +81,17 @@ function snapshotReturn(
   if (exit > asOf) return Number.NaN;
   const price = panel.marketCap[base + exit]! / panel.supply[base + exit]!;
   if (price > 0) return price > entry * BREAK_FACTOR ? Number.NaN : price / entry - 1;
+  return fallenOut(panel, panel.marketCap[base + day]!, exit) - 1;
+}
+
+/** What is left, as a share, of an asset that fell out of the snapshots: no more than the smallest that is still in. */
+function fallenOut(panel: Panel, before: number, day: number): number {
   let smallest = Number.POSITIVE_INFINITY;
   for (let other = 0; other < panel.assets.length; other++) {
-    const cap = panel.marketCap[other * panel.days.length + exit]!;
+    const cap = panel.marketCap[other * panel.days.length + day]!;
     if (cap > 0 && cap < smallest) smallest = cap;
   }
-  return Number.isFinite(smallest) ? Math.min(smallest / panel.marketCap[base + day]!, 1) - 1 : Number.NaN;
+  return Number.isFinite(smallest) ? Math.min(smallest / before, 1) : Number.NaN;
 }
 
 function lastBar(panel: Panel, base: number, day: number, from: number): number {

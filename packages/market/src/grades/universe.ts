@@ -26,8 +26,8 @@ const PEG_DISTANCE = 0.03;
 /** A peg to another currency: the median day moves less than the first, and no day more than the second. */
 const CALM_MEDIAN = 0.004;
 const CALM_LIMIT = 0.025;
-/** A copy moves with its original but for this share of the original's own daily moves. */
-const COPY_SHARE = 0.25;
+/** A copy moves with its original but for this share of its daily moves. Unrelated coins came down to 0.24 in 2021. */
+const COPY_SHARE = 0.15;
 /** Over one and over three weeks the two may differ by this, in log return. */
 const COPY_DRIFT = 0.02;
 /** For assets without bars: every one of six months may differ by this. */
