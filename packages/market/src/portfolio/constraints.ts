@@ -52,6 +52,8 @@ export interface Programme {
   rows: NamedRow[];
   /** Cost of each variable in the objective: what trading costs. */
   cost: Float64Array;
+  /** Places of the two rows that define each auxiliary variable. */
+  absolutes: [number, number][];
 }
 
 export function programmeOf(constraints: Constraints): Programme {
@@ -103,56 +105,34 @@ export function programmeOf(constraints: Constraints): Programme {
       ),
     );
   }
-  for (const i of all) {
-    if (trades) {
-      rows.push(
-        row(
-          null,
-          [
-            [tradeAt + i, 1],
-            [i, -1],
-          ],
-          -current[i]!,
-          Infinity,
-        ),
-      );
-      rows.push(
-        row(
-          null,
-          [
-            [tradeAt + i, 1],
-            [i, 1],
-          ],
-          current[i]!,
-          Infinity,
-        ),
-      );
-    }
-    if (levered) {
-      rows.push(
-        row(
-          null,
-          [
-            [grossAt + i, 1],
-            [i, -1],
-          ],
-          0,
-          Infinity,
-        ),
-      );
-      rows.push(
-        row(
-          null,
-          [
-            [grossAt + i, 1],
-            [i, 1],
-          ],
-          0,
-          Infinity,
-        ),
-      );
-    }
-  }
+  const absolutes: [number, number][] = [];
+  const absolute = (variable: number, i: number, at: number) => {
+    absolutes.push([rows.length, rows.length + 1]);
+    rows.push(
+      row(
+        null,
+        [
+          [variable, 1],
+          [i, -1],
+        ],
+        -at,
+        Infinity,
+      ),
+    );
+    rows.push(
+      row(
+        null,
+        [
+          [variable, 1],
+          [i, 1],
+        ],
+        at,
+        Infinity,
+      ),
+    );
+  };
+  if (trades) for (const i of all) absolute(tradeAt + i, i, current[i]!);
+  if (levered) for (const i of all) absolute(grossAt + i, i, 0);
   const extended = (values: Float64Array, rest: number) => {
     const out = new Float64Array(total).fill(rest);
     out.set(values);
@@ -160,7 +140,14 @@ export function programmeOf(constraints: Constraints): Programme {
   };
   const costs = new Float64Array(total);
   if (trades) costs.set(cost, tradeAt);
-  return { assets: n, lower: extended(lower, 0), upper: extended(upper, Infinity), rows, cost: costs };
+  return {
+    assets: n,
+    lower: extended(lower, 0),
+    upper: extended(upper, Infinity),
+    rows,
+    cost: costs,
+    absolutes,
+  };
 }
 
 export interface Conflict {
@@ -171,11 +158,14 @@ export interface Conflict {
 }
 
 /**
- * Whether any portfolio keeps to all rows; if none does, which of them contradict each other and what the least
+ * A portfolio that keeps to all rows; if none does, which of them contradict each other and what the least
  * relaxation is. One linear programme: every constraint may be broken at its own price of 1, the sum is minimised. The
  * constraints with a price in its dual are a Farkas certificate, a set that already contradicts itself.
  */
-export async function conflictOf(programme: Programme, assets: readonly string[]): Promise<Conflict | null> {
+export async function conflictOf(
+  programme: Programme,
+  assets: readonly string[],
+): Promise<Conflict | { point: Float64Array }> {
   const { lower, upper, rows } = programme;
   const total = lower.length;
   const soft: { name: string; row: SparseRow }[] = [];
@@ -223,11 +213,12 @@ export async function conflictOf(programme: Programme, assets: readonly string[]
     upper: high,
     rows: [...soft.map(({ row }, i) => widened(row, i)), ...hard],
   });
-  if (!solution || solution.objective <= 1e-9) return null;
+  // Every constraint may give way, so that there always is a solution.
+  if (solution!.objective <= 1e-9) return { point: solution!.x.subarray(0, total) };
   return {
-    conflicting: soft.filter((_, i) => Math.abs(solution.rowDuals[i]!) > 1e-9).map(({ name }) => name),
+    conflicting: soft.filter((_, i) => Math.abs(solution!.rowDuals[i]!) > 1e-9).map(({ name }) => name),
     relaxation: soft.flatMap(({ name }, i) => {
-      const by = solution.x[total + 2 * i]! + solution.x[total + 2 * i + 1]!;
+      const by = solution!.x[total + 2 * i]! + solution!.x[total + 2 * i + 1]!;
       return by > 1e-9 ? [{ constraint: name, by: show(by) }] : [];
     }),
   };
@@ -236,11 +227,13 @@ export async function conflictOf(programme: Programme, assets: readonly string[]
 /**
  * Refuses constraints that no portfolio can keep.
  *
+ * @returns a point that keeps them.
  * @throws ARGUMENT_INVALID, naming the constraints that contradict each other and the least relaxation.
  */
-export async function assertFeasible(programme: Programme, assets: readonly string[]): Promise<void> {
-  const conflict = await conflictOf(programme, assets);
-  if (conflict) throw infeasible(conflict);
+export async function assertFeasible(programme: Programme, assets: readonly string[]): Promise<Float64Array> {
+  const found = await conflictOf(programme, assets);
+  if ('point' in found) return found.point;
+  throw infeasible(found);
 }
 
 export function infeasible({ conflicting, relaxation }: Conflict): AssayError {

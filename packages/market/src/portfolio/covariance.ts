@@ -5,7 +5,7 @@
  */
 import { AssayError } from '@assay/core';
 import { exponentialAverage } from './expected-returns.ts';
-import { bilinear, dot, type Matrix, symmetricEigen, zeros } from './linear-algebra.ts';
+import { bilinear, cholesky, dot, type Matrix, symmetricEigen, zeros } from './linear-algebra.ts';
 
 /** Sample covariance of two series over the periods that both have, with n − 1. */
 export function covarianceOf(a: Float64Array, b: Float64Array): number {
@@ -216,7 +216,9 @@ export function singularityOf(
   const still = assets.filter((_, i) => !(covariance[i]![i]! > 0));
   if (still.length > 0) return { reason: 'these assets never moved', assets: still };
   // Of correlations, so that the answer does not depend on how volatile an asset is.
-  const { values, vectors } = symmetricEigen(correlationOf(covariance));
+  const correlation = correlationOf(covariance);
+  if (plainlyRegular(correlation)) return null;
+  const { values, vectors } = symmetricEigen(correlation);
   const least = values[0]!;
   if (least > SINGULAR * values.at(-1)!) return null;
   const riskless = vectors[0]!;
@@ -233,6 +235,27 @@ export function singularityOf(
         ? `${periods} returns cannot tell ${assets.length} assets apart`
         : 'some mix of these assets has no risk at all, as with two names for one asset';
   return { reason, assets: named };
+}
+
+/**
+ * Whether the least eigenvalue is surely above the limit: it is at least 1 / trace(C⁻¹) = 1 / |L⁻¹|², which costs a
+ * hundredth of the eigenvalues (200 assets: 2 against 200 ms).
+ */
+function plainlyRegular(correlation: Matrix): boolean {
+  const lower = cholesky(correlation);
+  if (!lower) return false;
+  let trace = 0;
+  const column = new Float64Array(lower.length);
+  for (let j = 0; j < lower.length; j++) {
+    for (let i = j; i < lower.length; i++) {
+      let sum = i === j ? 1 : 0;
+      for (let k = j; k < i; k++) sum -= lower[i]![k]! * column[k]!;
+      column[i] = sum / lower[i]![i]!;
+      trace += column[i]! ** 2;
+    }
+  }
+  // The largest eigenvalue is at most the number of assets.
+  return 1 / trace > 10 * SINGULAR * lower.length;
 }
 
 /** Volatility of weights per year. */

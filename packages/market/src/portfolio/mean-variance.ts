@@ -3,6 +3,7 @@ import { AssayError } from '@assay/core';
 import {
   assertFeasible,
   type Constraints,
+  conflictOf,
   type NamedRow,
   type Programme,
   programmeOf,
@@ -11,7 +12,7 @@ import { volatilityOf } from './covariance.ts';
 import { decimalOf } from './decimal-of.ts';
 import { dot, type Matrix } from './linear-algebra.ts';
 import { solveLinear, sparse } from './linear-program.ts';
-import { type QuadraticProgram, solveQuadratic } from './quadratic-program.ts';
+import { solveQuadratic } from './quadratic-program.ts';
 
 export interface MeanVarianceInput {
   /** Yearly; must be positive definite. */
@@ -26,7 +27,6 @@ export interface MeanVarianceInput {
 /** Least wᵀΣw. What trading costs is weighed in as it stands. */
 export async function minimumVariance(input: MeanVarianceInput): Promise<Float64Array> {
   const programme = programmeOf(input.constraints);
-  await assertFeasible(programme, input.constraints.assets);
   return solve(input, programme, twice(input.covariance, input.penalty), negated(programme.cost));
 }
 
@@ -35,7 +35,6 @@ export async function maximumUtility(
   input: MeanVarianceInput & { riskAversion: number },
 ): Promise<Float64Array> {
   const programme = programmeOf(input.constraints);
-  await assertFeasible(programme, input.constraints.assets);
   const quadratic = input.covariance.map((row) => row.map((value) => value * input.riskAversion));
   for (const [i, row] of quadratic.entries()) row[i]! += 2 * (input.penalty ?? 0);
   return solve(input, programme, quadratic, gain(input, programme));
@@ -44,7 +43,6 @@ export async function maximumUtility(
 /** Least variance whose expected return after costs reaches the target. */
 export async function efficientReturn(input: MeanVarianceInput & { target: number }): Promise<Float64Array> {
   const programme = withTarget(input, programmeOf(input.constraints), input.target);
-  await assertFeasible(programme, input.constraints.assets);
   return solve(
     input,
     programme,
@@ -124,14 +122,18 @@ export async function maximumSharpe(input: MeanVarianceInput & { riskFree: numbe
   const programme = programmeOf(constraints);
   await assertFeasible(programme, constraints.assets);
   const n = programme.assets;
-  // As much of the risk-free rate as the sum of the weights pays for.
-  const excess = gain({ ...input, expected: expected.map((value) => value - riskFree) }, programme);
+  // The weights sum to the budget, so that this takes off the risk-free rate once.
+  const excess = gain(
+    { ...input, expected: expected.map((value) => value - riskFree / constraints.budget) },
+    programme,
+  );
   const best = await solveLinear({
     ...programme,
     rows: programme.rows.map(sparse),
     cost: negated(excess),
   }).catch((error: unknown) => {
-    if (error instanceof AssayError && error.message.includes('no bound')) return { objective: -Infinity };
+    if (error instanceof AssayError && error.message.includes('no bound'))
+      return { objective: -Infinity, x: new Float64Array(excess.length) };
     throw error;
   });
   if (!best || -best.objective <= 1e-12) {
@@ -155,7 +157,12 @@ export async function maximumSharpe(input: MeanVarianceInput & { riskFree: numbe
       rows.push({ name: null, coefficients: homogeneous(coefficients, upper), lower: -Infinity, upper: 0 });
   };
   // The budget became the definition of κ: the sum of y over the budget.
-  for (const row of programme.rows.slice(1)) addLimits(row.coefficients, row.lower, row.upper);
+  const placeOf = new Map<number, number>();
+  for (const [r, row] of programme.rows.entries()) {
+    if (r === 0) continue;
+    placeOf.set(r, rows.length);
+    addLimits(row.coefficients, row.lower, row.upper);
+  }
   const lower = new Float64Array(total).fill(-Infinity);
   const upper = new Float64Array(total).fill(Infinity);
   for (let i = 0; i < total; i++) {
@@ -175,13 +182,19 @@ export async function maximumSharpe(input: MeanVarianceInput & { riskFree: numbe
     upper: Infinity,
   });
   const solution = must(
-    solveQuadratic({
-      quadratic: twice(covariance, penalty),
-      linear: new Float64Array(total),
-      lower,
-      upper,
-      rows,
-    }),
+    solveQuadratic(
+      {
+        quadratic: twice(covariance, penalty),
+        linear: new Float64Array(total),
+        lower,
+        upper,
+        rows,
+        absolutes: programme.absolutes.map(
+          ([minus, plus]) => [placeOf.get(minus)!, placeOf.get(plus)!] as const,
+        ),
+      },
+      best.x,
+    ),
   );
   const y = solution.x.subarray(0, n);
   const kappa = y.reduce((sum, value) => sum + value, 0) / constraints.budget;
@@ -203,7 +216,6 @@ export async function nearestAllowed(
   constraints: Constraints,
 ): Promise<Float64Array> {
   const programme = programmeOf({ ...constraints, cost: new Float64Array(constraints.cost.length) });
-  await assertFeasible(programme, constraints.assets);
   const linear = new Float64Array(programme.cost.length);
   for (const [i, row] of covariance.entries()) linear[i] = dot(row, wanted);
   return solve({ covariance, expected: wanted, constraints }, programme, covariance, linear);
@@ -262,8 +274,12 @@ async function along(input: MeanVarianceInput, target: number): Promise<Float64A
   for (const give of [0, 1e-12, 1e-10]) {
     const row = programme.rows.at(-1)!;
     row.lower = target - give * Math.max(1, Math.abs(target));
+    const start =
+      programme.absolutes.length > 0 ? await conflictOf(programme, input.constraints.assets) : null;
+    if (start && !('point' in start)) continue;
     const solution = solveQuadratic(
-      quadraticOf(programme, twice(input.covariance, 0), new Float64Array(programme.cost.length)),
+      { ...programme, quadratic: twice(input.covariance), linear: new Float64Array(programme.cost.length) },
+      start?.point,
     );
     if (solution) return closed(solution.x.subarray(0, programme.assets), input.constraints);
   }
@@ -291,16 +307,9 @@ async function solve(
   quadratic: Matrix,
   linear: Float64Array,
 ): Promise<Float64Array> {
-  const solution = must(solveQuadratic(quadraticOf(programme, quadratic, linear)));
+  const start = await assertFeasible(programme, constraints.assets);
+  const solution = must(solveQuadratic({ ...programme, quadratic, linear }, start));
   return closed(solution.x.subarray(0, programme.assets), constraints);
-}
-
-function quadraticOf(
-  { lower, upper, rows }: Programme,
-  quadratic: Matrix,
-  linear: Float64Array,
-): QuadraticProgram {
-  return { quadratic, linear, lower, upper, rows };
 }
 
 /** Expected return per unit of each variable, costs as losses. */

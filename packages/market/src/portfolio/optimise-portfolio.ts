@@ -139,7 +139,7 @@ export async function optimisePortfolio(
   let frontier: PortfolioResult['frontier'] = [];
   if (request.frontierPoints > 0) {
     if (data.singular) warnings.push('no frontier: the covariance cannot be inverted');
-    else if (constraints.assets.length > 0) {
+    else {
       const points = await efficientFrontier({
         covariance: model.covariance,
         expected: model.expected,
@@ -278,6 +278,9 @@ function readInputs(request: PortfolioRequest, inputs: PortfolioInputs, warnings
   if (data.assets.length === 0) refuse('expected one asset or more with complete prices, got none');
   if (data.assets.length > LIMITS.assets)
     refuse(`expected at most ${LIMITS.assets} assets, got ${data.assets.length}`);
+  const work = request.frontierPoints * data.assets.length;
+  if (work > LIMITS.frontierWork)
+    refuse(`expected at most ${LIMITS.frontierWork} frontier points times assets, got ${work}`);
   for (const { asset } of request.stress.shocks) {
     const place = data.assets.indexOf(asset);
     if (place >= 0) data.factors.set(asset, data.returns[place]!);

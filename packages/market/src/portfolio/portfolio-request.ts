@@ -24,6 +24,8 @@ export const LIMITS = {
   views: 100,
   groups: 100,
   frontierPoints: 100,
+  /** Points of the frontier times assets: each point is an optimum of its own. */
+  frontierWork: 5000,
   stressWindows: 8,
   shocks: 20,
   scenarios: 50,
@@ -158,7 +160,7 @@ export function parsePortfolioRequest(value: unknown): PortfolioRequest {
   const shorting = constraints.truth('shorting', false);
 
   const request: PortfolioRequest = {
-    assets: top.has('assets') ? top.names('assets', LIMITS.assets) : null,
+    assets: top.has('assets') ? top.names('assets', LIMITS.assets) : top.absent('assets'),
     windowDays: top.count('windowDays', 2, LIMITS.windowDays, 365),
     periodsPerYear: top.count('periodsPerYear', 1, 366, 365),
     gaps: top.oneOf('gaps', ['reject', 'leave-out'] as const, 'leave-out'),
@@ -226,7 +228,9 @@ export function parsePortfolioRequest(value: unknown): PortfolioRequest {
       grossLeverage: constraints.optional('grossLeverage', { above: '0', most: '100' }),
       turnover: constraints.optional('turnover', { least: '0', most: '100' }),
       costBps: constraints.decimal('costBps', { least: '0', most: '10000' }, '0'),
-      maxAssets: constraints.has('maxAssets') ? constraints.count('maxAssets', 1, LIMITS.assets) : null,
+      maxAssets: constraints.has('maxAssets')
+        ? constraints.count('maxAssets', 1, LIMITS.assets)
+        : constraints.absent('maxAssets'),
     },
     currentWeights: top.list('currentWeights', LIMITS.assets, (item) => ({
       asset: item.text('asset'),
@@ -340,7 +344,7 @@ class Part {
   }
 
   optional(key: string, range: Range): Decimal | null {
-    return this.has(key) ? this.decimal(key, range) : this.#absent(key);
+    return this.has(key) ? this.decimal(key, range) : this.absent(key);
   }
 
   text(key: string): string {
@@ -392,7 +396,7 @@ class Part {
   }
 
   object<Item>(key: string, read: (item: Part) => Item): Item | null {
-    if (!this.has(key)) return this.#absent(key);
+    if (!this.has(key)) return this.absent(key);
     const part = this.part(key);
     const out = read(part);
     part.finish();
@@ -403,7 +407,7 @@ class Part {
     for (const [key, value] of this.#members) refuse(`${this.#path}.${key}`, 'no such member', value);
   }
 
-  #absent(key: string): null {
+  absent(key: string): null {
     this.#members.delete(key);
     return null;
   }

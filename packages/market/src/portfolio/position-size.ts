@@ -83,7 +83,8 @@ export function positionSize(request: PositionSizeRequest): PositionSize {
     units = (equity * maxWeight) / entryPrice;
     limitedBy = 'max-weight';
   }
-  let quantity = floorToLot(decimalOf(units, 18) ?? '0', request.lot);
+  // Twelve digits: 3.999999999999999 units are four, and the budget is kept as exactly as doubles know it.
+  let quantity = floorToLot(decimalOf(Number(units.toPrecision(12)), 18) ?? '0', request.lot);
   if (Number(quantity) * entryPrice < request.minNotional) {
     quantity = '0';
     limitedBy = 'min-notional';

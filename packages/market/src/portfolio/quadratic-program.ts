@@ -12,12 +12,14 @@ export interface LinearRow {
 
 /** Least ½ xᵀDx − dᵀx within bounds and rows. */
 export interface QuadraticProgram {
-  /** Over the first `quadratic.length` variables, positive definite; the others have no curvature. */
+  /** Over the first `quadratic.length` variables, positive definite; the others are absolute values. */
   quadratic: Matrix;
   linear: Float64Array;
   lower: Float64Array;
   upper: Float64Array;
   rows: readonly LinearRow[];
+  /** For each absolute value t = |a·x − k|, in the order of its variables, the places of its rows t − a·x ≥ −k and t + a·x ≥ k. */
+  absolutes?: readonly (readonly [number, number])[];
 }
 
 export interface QuadraticSolution {
@@ -30,7 +32,7 @@ export interface QuadraticSolution {
 }
 
 const MAX_ITERATIONS = 20_000;
-const MAX_PROXIMAL_STEPS = 200;
+const MAX_SIDE_CHANGES = 300;
 /**
  * quadprog takes any slack below −2e-15 for a violation. Where more constraints meet in a point than it has
  * dimensions, rounding alone makes it say "inconsistent"; then inequalities are tried again this much wider.
@@ -42,63 +44,143 @@ const STATIONARY = 1e-8;
 /**
  * Solves a convex quadratic programme with quadprog (Goldfarb and Idnani 1983, dual active set).
  *
- * Variables without curvature (those that stand for an absolute value) are solved by the proximal point method
- * (Rockafellar 1976): each step adds ρ/2 |t − tₖ|² for these alone, so that quadprog's matrix is positive definite,
- * and the fixed point is the exact optimum, not a regularised one. For quadratic programmes it ends after few steps;
- * here when t moves less than 1e-12.
+ * Absolute values have no curvature, which quadprog needs. Each is replaced by ± its argument, which is held to that
+ * side; at the optimum of these sides the multipliers tell for each argument at zero whether the other side is better,
+ * and then it changes sides. The point stays allowed as it does, so that the objective only falls: as there are
+ * finitely many sides, the end is the optimum of the whole. At most 300 changes.
  *
  * The answer is checked by its own multipliers before it is given.
  *
+ * @param start an allowed point, needed with absolute values: its sides are taken when those of the optimum without
+ * them allow nothing.
  * @returns null when quadprog finds the constraints inconsistent, or no answer that stands the check.
- * @throws ARGUMENT_INVALID when the matrix is not positive definite or the bound on iterations is hit.
+ * @throws ARGUMENT_INVALID when the matrix is not positive definite or a bound on iterations is hit.
  */
-export function solveQuadratic(programme: QuadraticProgram): QuadraticSolution | null {
-  for (const widening of WIDENINGS) {
-    const solution = proximal(programme, widening);
-    if (!solution) continue;
-    const largest = programme.quadratic.reduce((most, row, i) => Math.max(most, row[i]!), 0);
-    if (solution.residual <= STATIONARY * (largest + Math.max(...programme.linear.map(Math.abs))))
-      return solution;
-  }
-  return null;
-}
-
-function proximal(programme: QuadraticProgram, widening: number): QuadraticSolution | null {
-  const { quadratic, linear } = programme;
+export function solveQuadratic(programme: QuadraticProgram, start?: Float64Array): QuadraticSolution | null {
+  const { quadratic, linear, rows, absolutes = [] } = programme;
+  if (absolutes.length === 0) return checked(programme);
   const curved = quadratic.length;
-  const total = linear.length;
-  // Scaled so that quadprog's absolute tolerances mean the same for daily variances and for yearly ones.
-  const scale = quadratic.reduce((sum, row, i) => sum + row[i]!, 0) / curved || 1;
-  const rho = 1e-2;
-  let centre = new Float64Array(total);
-  for (let step = 0; ; step++) {
-    const solution = direct(programme, scale, rho, centre, widening);
-    if (!solution || curved === total) return solution;
-    let moved = 0;
-    for (let i = curved; i < total; i++) moved = Math.max(moved, Math.abs(solution.x[i]! - centre[i]!));
-    if (moved <= 1e-12) return solution;
-    if (step === MAX_PROXIMAL_STEPS) {
+  const defining = new Set(absolutes.flat());
+  const others = rows.map((_, r) => r).filter((r) => !defining.has(r));
+  const parts = absolutes.map(([, plus]) => ({
+    argument: rows[plus]!.coefficients.subarray(0, curved),
+    at: rows[plus]!.lower,
+  }));
+  const sidesOf = (x: Float64Array): number[] =>
+    parts.map(({ argument, at }) => (dot(argument, x.subarray(0, curved)) < at ? -1 : 1));
+  const bounds = { lower: programme.lower.subarray(0, curved), upper: programme.upper.subarray(0, curved) };
+  /** The rows over the curved variables alone, with every absolute value on its side. */
+  const onSides = (sides: readonly number[]): QuadraticProgram => {
+    const pull = linear.slice(0, curved);
+    for (const [j, { argument }] of parts.entries())
+      if (linear[curved + j] !== 0)
+        for (let i = 0; i < curved; i++) pull[i]! += linear[curved + j]! * sides[j]! * argument[i]!;
+    const reduced = others.map((r): LinearRow => {
+      const row = rows[r]!;
+      const coefficients = row.coefficients.slice(0, curved);
+      let constant = 0;
+      for (const [j, { argument, at }] of parts.entries()) {
+        const weight = row.coefficients[curved + j]! * sides[j]!;
+        if (weight === 0) continue;
+        constant -= weight * at;
+        for (let i = 0; i < curved; i++) coefficients[i]! += weight * argument[i]!;
+      }
+      return { coefficients, lower: row.lower - constant, upper: row.upper - constant };
+    });
+    for (const [j, { argument, at }] of parts.entries()) {
+      const side = sides[j]!;
+      reduced.push({
+        coefficients: argument.map((value) => side * value),
+        lower: side * at,
+        upper: Infinity,
+      });
+    }
+    return { quadratic, linear: pull, ...bounds, rows: reduced };
+  };
+
+  const open = checked({
+    quadratic,
+    linear: linear.slice(0, curved),
+    ...bounds,
+    rows: others
+      .map((r) => rows[r]!)
+      .filter(({ coefficients }) => coefficients.subarray(curved).every((value) => value === 0))
+      .map((row) => ({ ...row, coefficients: row.coefficients.subarray(0, curved) })),
+  });
+  let sides = sidesOf(open?.x ?? start ?? new Float64Array(curved));
+  let solution = checked(onSides(sides));
+  if (!solution && start) {
+    sides = sidesOf(start);
+    solution = checked(onSides(sides));
+  }
+  const tolerance = STATIONARY * scaleOf(programme) * 0.01;
+  for (let change = 0; solution; change++) {
+    const { x, rowMultipliers, boundMultipliers, residual } = solution;
+    // What one more unit of each absolute value costs; its two rows share this.
+    const prices = parts.map((_, j) => {
+      let price = -linear[curved + j]!;
+      for (const [k, r] of others.entries()) price -= rowMultipliers[k]! * rows[r]!.coefficients[curved + j]!;
+      return price;
+    });
+    const presses = parts.map((_, j) => rowMultipliers[others.length + j]!);
+    const excess = presses.map((press, j) => press - 2 * Math.max(0, prices[j]!));
+    const worst = Math.max(...excess);
+    if (worst <= tolerance) {
+      const whole = new Float64Array(linear.length);
+      whole.set(x);
+      const multipliers = new Float64Array(rows.length);
+      for (const [k, r] of others.entries()) multipliers[r] = rowMultipliers[k]!;
+      for (const [j, { argument, at }] of parts.entries()) {
+        whole[curved + j] = Math.abs(dot(argument, x) - at);
+        const [minus, plus] = absolutes[j]!;
+        const [held, free] = sides[j]! > 0 ? [minus, plus] : [plus, minus];
+        multipliers[held] = prices[j]! - presses[j]! / 2;
+        multipliers[free] = presses[j]! / 2;
+      }
+      const ofBounds = new Float64Array(linear.length);
+      ofBounds.set(boundMultipliers);
+      return { x: whole, rowMultipliers: multipliers, boundMultipliers: ofBounds, residual };
+    }
+    if (change === MAX_SIDE_CHANGES) {
       throw new AssayError(
         'ARGUMENT_INVALID',
-        `portfolio: no optimum within ${MAX_PROXIMAL_STEPS} proximal steps`,
+        `portfolio: no optimum within ${MAX_SIDE_CHANGES} changes of side`,
         {
           next: 'drop the turnover, cost or leverage constraint, or use fewer assets',
         },
       );
     }
-    centre = Float64Array.from(solution.x);
+    // All at once as a rule; one by one should that ever go in circles.
+    const least = change < 30 ? tolerance : worst * (1 - 1e-12);
+    sides = sides.map((side, j) => (excess[j]! > least ? -side : side));
+    solution = checked(onSides(sides));
   }
+  return null;
+}
+
+/** The answer of the first widening that stands the check. */
+function checked(programme: QuadraticProgram): QuadraticSolution | null {
+  for (const widening of WIDENINGS) {
+    const solution = direct(programme, widening);
+    if (solution && solution.residual <= STATIONARY * scaleOf(programme)) return solution;
+  }
+  return null;
+}
+
+function scaleOf({ quadratic, linear }: QuadraticProgram): number {
+  let most = 0;
+  for (const [i, row] of quadratic.entries()) most = Math.max(most, row[i]!);
+  for (const value of linear) most = Math.max(most, Math.abs(value));
+  return most;
 }
 
 function direct(
   { quadratic, linear, lower, upper, rows }: QuadraticProgram,
-  scale: number,
-  rho: number,
-  centre: Float64Array,
   widening: number,
 ): QuadraticSolution | null {
   const total = linear.length;
-  const curved = quadratic.length;
+  // Scaled so that quadprog's absolute tolerances mean the same for daily variances and for yearly ones.
+  const scale = quadratic.reduce((sum, row, i) => sum + row[i]!, 0) / total || 1;
   // A fixed variable is a number, not an equality: several of these with a budget would be dependent.
   const free = Array.from({ length: total }, (_, i) => i).filter((i) => lower[i] !== upper[i]);
   const x = Float64Array.from(lower, (low, i) => (low === upper[i] ? low : 0));
@@ -163,10 +245,8 @@ function direct(
     for (const i of free) {
       const row = [0];
       let pull = linear[i]! / scale;
-      for (const j of free)
-        row.push(i < curved && j < curved ? quadratic[i]![j]! / scale : i === j ? rho : 0);
-      if (i < curved) for (let j = 0; j < curved; j++) pull -= (quadratic[i]![j]! * x[j]!) / scale;
-      else pull += rho * centre[i]!;
+      for (const j of free) row.push(quadratic[i]![j]! / scale);
+      for (let j = 0; j < total; j++) pull -= (quadratic[i]![j]! * x[j]!) / scale;
       D.push(row);
       d.push(pull);
       const column = [0];
@@ -199,7 +279,7 @@ function direct(
 
   // What the inequalities leave of the gradient belongs to the equalities: quadprog turns these round as it goes, so
   // that the sign of its own multiplier is lost.
-  const rest = linear.map((value, i) => (i < curved ? dot(quadratic[i]!, x.subarray(0, curved)) : 0) - value);
+  const rest = linear.map((value, i) => dot(quadratic[i]!, x) - value);
   for (const [r, { coefficients }] of rows.entries())
     if (rowMultipliers[r] !== 0)
       for (let i = 0; i < total; i++) rest[i]! -= rowMultipliers[r]! * coefficients[i]!;

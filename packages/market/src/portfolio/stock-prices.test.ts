@@ -106,7 +106,8 @@ describe.skipIf(!present)('PyPortfolioOpt on its own stocks', () => {
         0.2558719211959501,
       ],
     );
-    const byDate = new Map(spy.dates.slice(1).map((date, t) => [date, changes(spy.columns[0]!)[t]!]));
+    const moves = changes(spy.columns[0]!);
+    const byDate = new Map(spy.dates.slice(1).map((date, t) => [date, moves[t]!]));
     const market = Float64Array.from(table.dates.slice(1), (date) => byDate.get(date) ?? Number.NaN);
     agrees(
       'CAPM, SPY',
