@@ -92,7 +92,7 @@ const NUMBER =
   /([-+])?[$€£]?((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:(\s?(?:%|percent\b|per cent\b|thousand\b|million\b|billion\b|trillion\b)|(?:k|mn?|bn?|tn?)\b))?/gi;
 /** Claims of a ratio that nobody recorded. */
 const RATIO_WORDS =
-  /\b(?:half|halves|halved|halving|doubl(?:e|es|ed|ing)|tripl(?:e|es|ed|ing)|quadrupl\w+|twice|thrice|\w+fold|dozens?|(?:a|one|two|three) (?:third|quarter|fifth|tenth)s?)\b/gi;
+  /\b(?:half|halves|halved|halving|doubl(?:e|es|ed|ing)|tripl(?:e|es|ed|ing)|quadrupl\w+|twice|thrice|\w+fold|dozens?|hundreds|thousands|millions|billions|trillions|(?:a|one|two|three) (?:third|quarter|fifth|tenth)s?)\b/gi;
 const DOWN =
   /\b(?:negative|minus|below|under|fell|falls?|falling|fallen|drops?|dropped|declin\w+|los[st]|loses?|losing|loss(?:es)?|down|decreas\w+|drawdowns?|lower|less|worse|behind|lag\w*|underperform\w*|sank|slid|slipp?\w*)\b/i;
 const FALL = /\b(?:fell|falls?|fallen|falling|dropp?(?:ed|s)?|declin(?:ed|es)|plunged|slid|sank|lost)\b/i;
