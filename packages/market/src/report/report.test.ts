@@ -311,6 +311,25 @@ describe('unproven numbers', () => {
   });
 });
 
+test('numbers of one row that have changed places are unproven where the row has a word for them', () => {
+  const known = knownOf([
+    {
+      trader: { grade: '61.5', change: '2.5' },
+      investor: { grade: '44' },
+      support: [{ price: '900' }],
+      resistance: [{ price: '1200' }],
+      volatilityPct: '88',
+      maxDrawdownPct: '71.5',
+    },
+  ]);
+  const unproven = (text: string) => unprovenNumbers(text, known);
+  expect(unproven('Trader Grade 61.5 (a change of 2.5), Investor Grade 44')).toEqual([]);
+  expect(unproven('Trader Grade 44, Investor Grade 61.5')).toEqual(['44', '61.5']);
+  expect(unproven('support at 900 and resistance at 1,200')).toEqual([]);
+  expect(unproven('resistance at 900')).toEqual(['900']);
+  expect(unproven('a volatility of 71.5 % and a drawdown of 88 %')).toEqual(['71.5 %', '88 %']);
+});
+
 describe('phrasings', () => {
   const answer = ask(rows, 'compare the price of BTC and ETH');
   const [btc, eth] = ['BTC', 'ETH'].map(
