@@ -277,6 +277,9 @@ test('coins that keep to a dollar are a narrative by that alone, and in no other
 test('no look-ahead; no row depends on the first wanted day, the order of assets or history before the lookback', () => {
   const days = 240;
   const whole = makePanel(UNIVERSE, days);
+  // One day short of enough bars on the first of May: the next day may not help.
+  const short = whole.assets.indexOf('ZH') * days;
+  whole.close.fill(Number.NaN, short + 40, short + 59);
   const articles = Array.from({ length: 60 }, (_, i) =>
     article(4 * i, DEFI[i % 4]!, `Story number ${i} about DeFi lending`),
   );
@@ -291,6 +294,8 @@ test('no look-ahead; no row depends on the first wanted day, the order of assets
         lying.volume[at] = (asset * 7919) % 1000;
         lying.marketCap[at] = asset + 1;
       }
+    lying.close.fill(Number.NaN, short + 40, short + 59);
+    lying.close.fill(Number.NaN, short + cut, short + cut + 5);
     const lies = [
       ...articles.filter(({ time }) => time < limit),
       ...DEFI.map((asset) => article(cut, asset, `${asset} memecoin game privacy`, 0)),

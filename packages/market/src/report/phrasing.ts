@@ -39,8 +39,9 @@ export function phrasePrompt(answer: Answer): ChatMessage[] {
  * Whether a phrasing may stand for an answer: every number, date and link in it must be in the rows that the marks
  * behind it cite, no asset may be named there that they are not about, and no source may be dropped.
  *
- * It cannot tell whether two numbers of one row have changed places (a high for a low), nor whether words without
- * numbers are true: that is why the answer itself is always shown with it.
+ * Of the numbers of one row it tells apart the grades, support and resistance, volatility, drawdown and ratios; it
+ * cannot tell whether others have changed places (an open for a close), nor whether words without numbers are true.
+ * That is why the answer itself is always shown with it.
  *
  * @param text as the model gave it.
  * @returns the text, or why it is not taken.

@@ -6,7 +6,7 @@ const LEAST_DIGITS_SCALED = 2;
 
 /** What the rows that a text cites hold. */
 export interface Known {
-  /** With the name of the member each stands under. */
+  /** With the names of the members each stands under, `trader.grade`. */
   numbers: readonly { value: number; member: string }[];
   dates: ReadonlySet<string>;
   /** Names, titles, reasons: may be quoted as they stand, whatever numbers are in them. */
@@ -26,7 +26,8 @@ export function knownOf(rows: readonly object[]): Known {
       else if (/\p{L}/u.test(value)) words.add(tidy(value));
     } else if (Array.isArray(value)) for (const one of value) walk(one, member);
     else if (typeof value === 'object' && value !== null)
-      for (const [name, one] of Object.entries(value)) if (name !== 'proof') walk(one, name);
+      for (const [name, one] of Object.entries(value))
+        if (name !== 'proof') walk(one, member === '' ? name : `${member}.${name}`);
   };
   for (const row of rows) walk(row, '');
   return { numbers, dates, words: [...words].sort((a, b) => b.length - a.length) };
@@ -56,15 +57,18 @@ export function unprovenNumbers(text: string, known: Known): string[] {
     if (!known.dates.has(date)) bad.push(all);
     return ' ';
   });
-  rest = rest.replace(NUMBER, (all, sign = '', digits: string, unit = '') => {
-    if (!isKnown(sign, digits.replaceAll(',', ''), unit.trim().toLowerCase(), rest, known))
-      bad.push(all.trim());
-    return ' ';
+  rest = rest.replace(NUMBER, (all, sign = '', digits: string, unit = '', offset: number) => {
+    const written = { sign, digits: digits.replaceAll(',', ''), unit: unit.trim().toLowerCase() };
+    if (!isKnown(written, rest, offset, known)) bad.push(all.trim());
+    return ' '.repeat(all.length);
   });
   // Digits of other scripts, and what NFKC leaves of fractions.
   for (const [odd] of rest.matchAll(/\p{N}+/gu)) bad.push(odd);
   for (const [ratio] of rest.matchAll(RATIO_WORDS)) bad.push(ratio);
-  for (const [all, value] of spelled(rest)) if (!isKnown('', String(value), '', rest, known)) bad.push(all);
+  for (const [all, value, at] of spelled(rest)) {
+    const written = { sign: '', digits: String(value), unit: '' };
+    if (!isKnown(written, rest, at, known)) bad.push(all);
+  }
   return bad;
 }
 
@@ -92,12 +96,17 @@ const NUMBER =
   /([-+])?[$€£]?((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:(\s?(?:%|percent\b|per cent\b|thousand\b|million\b|billion\b|trillion\b)|(?:k|mn?|bn?|tn?)\b))?/gi;
 /** Claims of a ratio that nobody recorded. */
 const RATIO_WORDS =
-  /\b(?:half|halves|halved|halving|doubl(?:e|es|ed|ing)|tripl(?:e|es|ed|ing)|quadrupl\w+|twice|thrice|\w+fold|dozens?|(?:a|one|two|three) (?:third|quarter|fifth|tenth)s?)\b/gi;
+  /\b(?:half|halves|halved|halving|doubl(?:e|es|ed|ing)|tripl(?:e|es|ed|ing)|quadrupl\w+|twice|thrice|\w+fold|dozens?|hundreds|thousands|millions|billions|trillions|(?:a|one|two|three) (?:third|quarter|fifth|tenth)s?)\b/gi;
 const DOWN =
   /\b(?:negative|minus|below|under|fell|falls?|falling|fallen|drops?|dropped|declin\w+|los[st]|loses?|losing|loss(?:es)?|down|decreas\w+|drawdowns?|lower|less|worse|behind|lag\w*|underperform\w*|sank|slid|slipp?\w*)\b/i;
 const FALL = /\b(?:fell|falls?|fallen|falling|dropp?(?:ed|s)?|declin(?:ed|es)|plunged|slid|sank|lost)\b/i;
 
-function isKnown(sign: string, digits: string, unit: string, sentence: string, known: Known): boolean {
+function isKnown(
+  { sign, digits, unit }: { sign: string; digits: string; unit: string },
+  sentence: string,
+  at: number,
+  known: Known,
+): boolean {
   const scale = SCALES[unit] ?? 1;
   const written = Number(digits) * scale;
   const places = digits.includes('.') ? digits.length - digits.indexOf('.') - 1 : 0;
@@ -112,7 +121,7 @@ function isKnown(sign: string, digits: string, unit: string, sentence: string, k
   const found = known.numbers.filter(
     ({ value, member }) => fits(value) || (isShare(member) && Math.abs(value) <= 1 && fits(value * 100)),
   );
-  if (found.length === 0) return false;
+  if (found.length === 0 || isMislabelled(found, sentence.slice(0, at))) return false;
   const positive = found.filter(({ value }) => value >= 0);
   const negative = found.filter(({ value }) => value <= 0);
   if (sign === '-') return negative.length > 0;
@@ -120,6 +129,27 @@ function isKnown(sign: string, digits: string, unit: string, sentence: string, k
   if (positive.length === 0) return DOWN.test(sentence);
   const grown = positive.filter(({ member }) => /change|return|momentum/i.test(member));
   return !(grown.length === found.length && grown.some(({ value }) => value > 0) && FALL.test(sentence));
+}
+
+/** Words for one member of a row: the last of them before a number says which member it should be. */
+const LABELS: [RegExp, RegExp][] = [
+  [/trader grade/gi, /^trader\./],
+  [/investor grade/gi, /^investor\./],
+  [/\bsupports?\b/gi, /^support\./],
+  [/\bresistances?\b/gi, /^resistance\./],
+  [/\bvolatility\b/gi, /volatilityPct$/],
+  [/\bdrawdown\b/gi, /maxDrawdownPct$/],
+  [/\bsharpe\b/gi, /sharpe$/],
+  [/\bsortino\b/gi, /sortino$/],
+];
+
+/** Whether a number is called what only another one of the row is: the grades changed places, support is resistance. */
+function isMislabelled(found: readonly { member: string }[], before: string): boolean {
+  let [last, label] = [-1, null as RegExp | null];
+  for (const [words, member] of LABELS)
+    for (const { index } of before.matchAll(words)) if (index > last) [last, label] = [index, member];
+  if (label === null) return false;
+  return found.every(({ member }) => !label.test(member) && LABELS.some(([, path]) => path.test(member)));
 }
 
 const UNITS = [
@@ -130,7 +160,7 @@ const WORD = `(?:${[...UNITS, ...TENS.slice(2), 'hundred', 'thousand', 'million'
 const SPELLED = new RegExp(`\\b${WORD}(?:[ -]+(?:and[ -]+)?${WORD})*\\b`, 'gi');
 
 /** Numbers in words with their values. A lone "one" is a pronoun, unless something is counted in it. */
-function* spelled(text: string): Generator<[string, number]> {
+function* spelled(text: string): Generator<[string, number, number]> {
   for (const { 0: all, index } of text.matchAll(SPELLED)) {
     const words = all
       .toLowerCase()
@@ -143,7 +173,7 @@ function* spelled(text: string): Generator<[string, number]> {
     const [whole, fraction] = splitAt(words, 'point');
     let value = wholeOf(whole);
     if (fraction.length > 0) value += Number(`0.${fraction.map((word) => wholeOf([word])).join('')}`);
-    yield [all, value];
+    yield [all, value, index];
   }
 }
 

@@ -95,14 +95,16 @@ const LISTS: [string, RegExp][] = [
 
 /** Symbols and names that are English words as well: only in capitals, or with a dollar sign, are they assets. */
 const WORDS = new Set(
-  'a an i me my we us it is in on at to of or and for the id go up one be do so no not any all add act ace amp ant arc audio axes band bat bit bond cat coin comp cream dent dash dent dock doge era farm fun flow flux gas gala gal game gods gold gone grade hot high how home ice idle just key lit link long lunar mask maker metal mina mir moon near neo note now nu open ocean omg one optimism ont or orca own pay people perp play pond portal power prime prom pro quick rare ray real ren rep request rose safe sand super sun sushi swap sweet time token top toys true trade tribe trump turbo uma unit uni usual velo vet vote waves what when win who why will world x xen you sol data compound harmony ripple maker flow stacks aptos chain index market render polygon status storm theta tron'
-    .split(' ')
-    .filter(
-      (word) =>
-        !['sol', 'doge', 'dash', 'neo', 'ripple', 'tron', 'polygon', 'aptos', 'uma', 'omg', 'theta'].includes(
-          word,
-        ),
-    ),
+  [
+    'a an i me my we us it is in on at to of or and for the id go up one be do so no not any all add',
+    'act ace amp ant arc audio axes band bat bit bond cat coin comp cream dent dock era farm fun flow',
+    'flux gas gala gal game gods gold gone grade hot high how home ice idle just key lit link long',
+    'lunar mask maker metal mina mir moon near note now nu open ocean optimism ont orca own pay',
+    'people perp play pond portal power prime prom pro quick rare ray real ren rep request rose safe',
+    'sand super sun sushi swap sweet time token top toys true trade tribe trump turbo unit uni usual',
+    'velo vet vote waves what when win who why will world x xen you data compound harmony stacks',
+    'chain index market render status storm worst best price risk news',
+  ].flatMap((line) => line.split(' ')),
 );
 const MAX_QUESTION = 2_000;
 const MAX_ASSETS = 5;

@@ -179,6 +179,13 @@ test('no look-ahead, and no row depends on where the wanted days begin or on the
   );
 });
 
+test('a copy counts for nothing although its original lies before the first day that keeps a row', () => {
+  const title = 'Bitcoin rallies to a record high';
+  const given = history([article(1, 'BTC', title), article(2 * 24 + 1, 'BTC', title)]);
+  expect(compute(given, 31, 32).map(({ asset }) => asset)).toEqual(['market']);
+  expect(compute(given, 0, 32).filter(({ asset }) => asset === 'BTC')).toHaveLength(30);
+});
+
 test('bad input: unreadable times, empty titles, lone surrogates, a flood', () => {
   const odd = [
     article(31 * 24, 'BTC', ''),
