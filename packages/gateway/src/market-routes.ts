@@ -66,7 +66,7 @@ export function serveMarket(app: App, node: NodeView): void {
     {
       schema: {
         summary: 'One asset: what it is, the newest row of each figure, and its prices, grades and signals',
-        params: z.object({ asset: z.string().min(1).max(200) }),
+        params: z.object({ asset: z.string().min(1).max(100) }),
         querystring: z.object({ days: z.coerce.number().int().min(1).max(1000).default(90) }),
         response: { 200: z.looseObject({ asset: row, latest: row, history: row, evaluation }) },
       },

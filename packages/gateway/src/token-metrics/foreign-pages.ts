@@ -3,7 +3,7 @@ import type { FigureName } from '@assay/market';
 import type { MarketRow, MarketView } from '@assay/pipeline';
 import { DAY_MS, endOf, instant, rowsByPieces } from '../market-figures.ts';
 import type { ForeignQuery } from './foreign-query.ts';
-import { isUsable, selectTokens, type Token, type TokenBook } from './token-book.ts';
+import { isUsable, selectTokens, type Token, type TokenBook, withheldNote } from './token-book.ts';
 import type { TokenIds } from './token-ids.ts';
 
 /** Days that one request may span. The official clients split what is longer into 29 days and merge. */
@@ -72,17 +72,17 @@ export async function pageOfFigure<Name extends AssetFigure>(
       const rows = [...(piece as (MarketRow<Name> & { asset: string })[])];
       rows.sort((a, b) => compare(b.time, a.time) || book.place(a.asset) - book.place(b.asset));
       for (const row of rows) {
+        if (wanted && !wanted.has(row.asset)) continue;
         const token = book.get(row.asset);
-        if (!token || (wanted && !wanted.has(row.asset))) continue;
         if (!isUsable(row)) withheld += 1;
-        else if (options.keep?.(row, token) ?? true) found.push({ row, token });
+        else if (token && (options.keep?.(row, token) ?? true)) found.push({ row, token });
       }
       if (found.length >= reach) break;
       // Others are answered between two pieces.
       await new Promise(setImmediate);
     }
   }
-  if (withheld > 0) notes.push(`${withheld} rows are withheld because they were rejected or flagged`);
+  if (withheld > 0) notes.push(withheldNote(withheld));
   return { rows: found.slice(reach - query.limit, reach), notes };
 }
 

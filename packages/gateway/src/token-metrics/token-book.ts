@@ -20,10 +20,13 @@ export interface TokenBook {
   get(asset: string): Token | undefined;
   /** Place of an asset by market capitalisation. */
   place(asset: string): number;
+  /** Assets whose own row was rejected or flagged: they are not among the tokens. */
+  withheld: number;
 }
 
 export function readTokens(market: MarketView, ids: TokenIds): TokenBook {
-  const rows = market.rows('assets').filter(isUsable);
+  const all = market.rows('assets');
+  const rows = all.filter(isUsable);
   const prices = new Map(
     market
       .rows('prices')
@@ -62,6 +65,7 @@ export function readTokens(market: MarketView, ids: TokenIds): TokenBook {
   const places = new Map(tokens.map(({ asset }, place) => [asset, place]));
   return {
     tokens,
+    withheld: all.length - rows.length,
     get: (asset) => byAsset.get(asset),
     place: (asset) => places.get(asset) ?? tokens.length,
   };
@@ -89,7 +93,7 @@ export function selectTokens(
     const found = new Set(book.tokens.flatMap((token) => of(token).map(plain)));
     const unknown = names.filter((name) => !found.has(plain(name)));
     if (unknown.length > 0)
-      missing.push(`no token has the ${what} ${unknown.slice(0, 5).map(quote).join(', ')}`);
+      missing.push(`no token that is served has the ${what} ${unknown.slice(0, 5).map(quote).join(', ')}`);
     narrow((token) => of(token).some((name) => wanted.has(plain(name))));
   };
   narrowTo(
@@ -128,6 +132,10 @@ export function atLeast(value: string | null | undefined, minimum: number): bool
  */
 export function isUsable({ proof }: { proof: MarketRow['proof'] }): boolean {
   return proof.served !== 'rejected' && proof.served !== 'flagged';
+}
+
+export function withheldNote(rows: number): string {
+  return `${rows} ${rows === 1 ? 'row is' : 'rows are'} withheld: rejected or flagged`;
 }
 
 /** Names are compared without case, spaces and hyphens: `yield farming` is `yieldfarming`. */

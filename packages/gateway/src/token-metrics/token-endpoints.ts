@@ -11,13 +11,14 @@ import {
   tokenNames,
 } from './foreign-row.ts';
 import type { Answer } from './grade-endpoints.ts';
-import { isUsable, selectTokens, type Token } from './token-book.ts';
+import { isUsable, selectTokens, type Token, withheldNote } from './token-book.ts';
 
 /** `tokens`. */
 export function tokens({ book, query, base }: Context): Answer {
   const { tokens: chosen, missing } = selectTokens(book, query);
   const rows = pageOfList(chosen ?? book.tokens, query);
-  return { rows: rows.map((token) => describe(token, base)), notes: missing };
+  const notes = chosen || book.withheld === 0 ? missing : [...missing, withheldNote(book.withheld)];
+  return { rows: rows.map((token) => describe(token, base)), notes };
 }
 
 /** `top-market-cap-tokens`. */
