@@ -22,14 +22,14 @@ export interface FigureAssessment {
  * @param inputs how many rows were read, and how many were left out because they were not accepted.
  */
 export function assessFigure<Name extends FigureName>(
-  figure: Name,
+  { name: figure, days }: { name: Name; days: 'every' | 'last' },
   rows: readonly FigureRows[Name][],
   period: { fromMs: number; toMs: number },
   inputs: { rows: number; leftOut: number },
 ): FigureAssessment {
-  const expected = LAST_DAY_ONLY.has(figure) ? 1 : (period.toMs - period.fromMs) / DAY_MS;
-  const days = new Set(rows.map(({ time }) => time)).size;
-  const complete = days >= expected;
+  const expected = days === 'last' ? 1 : (period.toMs - period.fromMs) / DAY_MS;
+  const found = new Set(rows.map(({ time }) => time)).size;
+  const complete = found >= expected;
   const tooMany = BigInt(inputs.leftOut) * MOST_LEFT_OUT.of > BigInt(inputs.rows);
   const disputed = figure === 'prices' ? disputedRows(rows as readonly FigureRows['prices'][]) : [];
   const findings: Finding[] = [
@@ -37,7 +37,7 @@ export function assessFigure<Name extends FigureName>(
       check: 'every_day_has_rows',
       status: complete ? 'pass' : 'fail',
       severity: 'flag',
-      reason: `${days} of ${expected} days have rows`,
+      reason: `${found} of ${expected} days have rows`,
     },
     {
       check: 'inputs_were_accepted',
@@ -68,16 +68,13 @@ export function assessFigure<Name extends FigureName>(
     rows: { flagged, rejected: [] },
     quality: {
       accuracy: null,
-      completeness: share(Math.min(days, expected), expected),
+      completeness: share(Math.min(found, expected), expected),
       consistency: share(inputs.rows - inputs.leftOut, inputs.rows),
       credibility: null,
       currentness: null,
     },
   };
 }
-
-/** Figures that are told for the last day of a period. */
-const LAST_DAY_ONLY: ReadonlySet<FigureName> = new Set(['factors', 'evaluation']);
 
 function disputedRows(prices: readonly FigureRows['prices'][]): RowRanges {
   const ranges: RowRanges = [];

@@ -10,26 +10,36 @@ import type { FigureName } from './rows.ts';
 import { sentimentFigure } from './sentiment/index.ts';
 import { pricesFigure } from './verify/index.ts';
 
-/**
- * Every figure, in the order in which they are computed: a figure reads only earlier ones, and its own past.
- * `source` is its file below this folder: the digest of what it imports is recorded with every row.
- */
-export const FIGURES: readonly { figure: Figure; source: string }[] = [
+/** A figure as it is run. */
+export interface FigureEntry {
+  figure: Figure;
+  /** Its file below this folder: the digest of what it imports is recorded with every row. */
+  source: string;
+  /** Rows for every day of a derivation, or for its last day alone: what nobody reads of the past is not stored. */
+  days: 'every' | 'last';
+}
+
+/** Every figure, in the order in which they are computed: a figure reads only earlier ones, and its own past. */
+export const FIGURES: readonly FigureEntry[] = [
   made(assetsFigure, 'panel/assets-figure.ts'),
   made(pricesFigure, 'verify/prices-figure.ts'),
-  made(riskFigure, 'risk/risk.ts'),
-  made(levelsFigure, 'risk/levels.ts'),
-  made(correlationFigure, 'risk/correlation.ts'),
+  made(riskFigure, 'risk/risk.ts', 'last'),
+  made(levelsFigure, 'risk/levels.ts', 'last'),
+  made(correlationFigure, 'risk/correlation.ts', 'last'),
   made(sentimentFigure, 'sentiment/sentiment.ts'),
   made(gradesFigure, 'grades/grades.ts'),
-  made(factorsFigure, 'grades/grades.ts'),
-  made(evaluationFigure, 'evaluation/evaluation.ts'),
+  made(factorsFigure, 'grades/grades.ts', 'last'),
+  made(evaluationFigure, 'evaluation/evaluation.ts', 'last'),
   made(narrativesFigure, 'narratives/narratives.ts'),
   made(indicesFigure, 'indices/indices.ts'),
-  made(guidesFigure, 'report/guides.ts'),
+  made(guidesFigure, 'report/guides.ts', 'last'),
 ];
 
 /** Each figure understands its own parameters; whoever runs them hands back what the figure gave. */
-function made<Name extends FigureName, Parameters>(figure: Figure<Name, Parameters>, source: string) {
-  return { figure: figure as unknown as Figure, source };
+function made<Name extends FigureName, Parameters>(
+  figure: Figure<Name, Parameters>,
+  source: string,
+  days: FigureEntry['days'] = 'every',
+): FigureEntry {
+  return { figure: figure as unknown as Figure, source, days };
 }

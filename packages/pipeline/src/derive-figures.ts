@@ -12,7 +12,7 @@ import {
   assessFigure,
   buildPanel,
   FIGURES,
-  type Figure,
+  type FigureEntry,
   type FigureInput,
   type FigureName,
   type FigureRows,
@@ -65,7 +65,7 @@ export interface FigureMaterials {
 /** Everything that a figure reads for some days: observed streams and other figures, from the market's first day on. */
 export function figureMaterials(
   catalogue: Catalogue,
-  { reads }: Figure,
+  { reads }: FigureEntry['figure'],
   streams: readonly string[],
   { historyFromMs, toMs }: { historyFromMs: number; toMs: number },
 ): FigureMaterials {
@@ -98,14 +98,15 @@ interface RecordedParameters {
  * @returns null when there is no row: none is invented.
  */
 export function prepareFigure(
-  { figure, source }: (typeof FIGURES)[number],
+  entry: FigureEntry,
   { materials, requiredLevels }: FigureMaterials,
   place: DerivationPlace & { historyFromMs: number },
   read: (material: Material, requiredLevels: RequiredLevels) => ReadInput,
   panelOf: PanelOf = build,
 ): Prepared | null {
+  const { figure, source } = entry;
   const inputs = materials.map((material) => read(material, requiredLevels));
-  const rows = computeFigure(figure, inputs, place, figure.parameters, (_, input) =>
+  const rows = computeFigure(entry, inputs, place, figure.parameters, (_, input) =>
     panelOf(panelKey(materials, place.toMs), input),
   );
   if (rows.length === 0) return null;
@@ -129,7 +130,7 @@ export function prepareFigure(
   return {
     ...derivation,
     materials,
-    verdictOn: (id) => verdictOnFigure(id, derivation.predicate, figure, rows, inputs),
+    verdictOn: (id) => verdictOnFigure(id, derivation.predicate, entry, rows, inputs),
   };
 }
 
@@ -143,7 +144,7 @@ export function recomputeFigure(
   if (!found) throw new AssayError('DERIVATION_MISMATCH', `there is no figure named ${code.name}`);
   const { figure, historyFrom, requiredLevels } = parameters as unknown as RecordedParameters;
   return computeFigure(
-    found.figure,
+    found,
     materials.map((material) => readInput(inputs, material, requiredLevels)),
     {
       historyFromMs: Date.parse(historyFrom),
@@ -155,14 +156,15 @@ export function recomputeFigure(
 }
 
 function computeFigure(
-  figure: Figure,
+  { figure, days: wanted }: FigureEntry,
   inputs: readonly ReadInput[],
   { historyFromMs, fromMs, toMs }: { historyFromMs: number; fromMs: number; toMs: number },
   parameters: Readonly<Record<string, unknown>>,
   panelOf: PanelOf = build,
 ): FigureRows[FigureName][] {
   const { history, figures } = historyOf(inputs, historyFromMs, toMs, panelOf);
-  const days = { from: (fromMs - historyFromMs) / DAY_MS, to: (toMs - historyFromMs) / DAY_MS };
+  const to = (toMs - historyFromMs) / DAY_MS;
+  const days = { from: wanted === 'last' ? to - 1 : (fromMs - historyFromMs) / DAY_MS, to };
   return figure.compute({ history, days, figures }, parameters);
 }
 
@@ -230,7 +232,7 @@ function panelKey(materials: readonly Material[], toMs: number): string {
 function verdictOnFigure(
   id: string,
   { stream, derivedAt, period, function: { version } }: DerivationPredicate,
-  figure: Figure,
+  { figure, days }: FigureEntry,
   rows: readonly FigureRows[FigureName][],
   inputs: readonly ReadInput[],
 ): VerdictPredicate {
@@ -241,7 +243,7 @@ function verdictOnFigure(
     observation: id,
     contract: { name: stream, version, digest: { sha256: digestHex(canonicalBytes(figure.parameters)) } },
     checkedAt: derivedAt,
-    ...assessFigure(figure.name, rows, span, {
+    ...assessFigure({ name: figure.name, days }, rows, span, {
       rows: inputs.reduce((sum, input) => sum + input.rows.length, 0),
       leftOut: inputs.reduce((sum, { flagged, rejected }) => sum + left(flagged) + left(rejected), 0),
     }),

@@ -117,7 +117,7 @@ test('lies about later days change no earlier row', async () => {
   const other = await open('lying', lying);
   await other.desk.run(new AbortController().signal);
   const period = { from: instantOf(0), to: instantOf(untilMs) };
-  for (const { figure } of FIGURES) {
+  for (const { figure, days } of FIGURES) {
     const strip = (desk: MarketDesk) => desk.rows(figure.name, period).map(({ proof: _, ...row }) => row);
     const honest = strip(whole.desk);
     if (!['factors', 'evaluation'].includes(figure.name))
