@@ -135,7 +135,10 @@ function compose(question: Question, view: ReportView, names: ReadonlyMap<string
     const comparison = assets.length > 1 ? compareGrades(assets, days.at(-1)!, view) : [];
     return [{ heading: '', claims: notes }, ...sections, { heading: '', claims: comparison }];
   }
-  const general = intents.flatMap((intent) => generalClaims(intent, question, days.at(-1)!, view, names));
+  // "The best narratives" asks for narratives, not for a list beside them.
+  const named = intents.some((intent) => intent === 'narrative' || intent === 'index');
+  const asked = named ? intents.filter((intent) => intent !== 'list') : intents;
+  const general = asked.flatMap((intent) => generalClaims(intent, question, days.at(-1)!, view, names));
   if (general.length > 0) return [{ heading: '', claims: [...notes, ...general] }];
   return [
     {

@@ -49,7 +49,7 @@ export function gradeClaims(row: Row<'grades'>, called: Called): Claim[] {
         `The ${name} of ${called.symbol} on ${day(row)} is ${shown(grade.grade)}, ${grade.label}${change}`,
       ),
       cite(
-        `It is made of ${parts.join(', ') || 'no part'}${missing.length === 0 ? '' : `; ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not known, and the grade would lie between ${shown(grade.low)} and ${shown(grade.high)} whatever they said`}`,
+        `It is made of ${parts.join(', ') || 'no part'}${missing.length === 0 ? '' : `; nothing is known of ${missing.join(' and ')}, and the grade would lie between ${shown(grade.low)} and ${shown(grade.high)} whatever they said`}`,
       ),
     ];
   });

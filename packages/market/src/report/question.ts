@@ -28,7 +28,7 @@ export interface Question {
   assets: Called[];
   /** Symbols that more than one asset has. */
   ambiguous: string[];
-  /** Which list; ids of guides. */
+  /** Which list, if one is named; ids of guides. */
   guide: string | null;
   /** Days before the last recorded one, or a date; null for the last one. */
   when: { daysBefore: number } | { date: string } | null;
@@ -57,7 +57,7 @@ const PATTERNS: [Intent, RegExp][] = [
   ],
   [
     'scenario',
-    /\b(?:scenarios?|moon|bear case|base case|forecast|predict\w*|target|how (?:high|low)|what if|will \S+ (?:go|reach|rise|fall)|where will)\b/i,
+    /\b(?:scenarios?|moon|bear case|base case|forecast|predict\w*|target|how (?:high|low)|what if|will \S+ (?:be|go|reach|rise|fall)|where will)\b/i,
   ],
   ['narrative', /\b(?:narratives?|sectors?|themes?|trending|hot)\b/i],
   ['index', /\b(?:ind(?:ex|ices|exes)|baskets?)\b/i],
@@ -72,7 +72,7 @@ const PATTERNS: [Intent, RegExp][] = [
   ],
   [
     'list',
-    /\b(?:best|top|worst|list|highest|lowest|which (?:coins?|tokens?|assets?|cryptos?)|what (?:coins?|tokens?)|gems?|moonshots?|weakest|strongest|avoid)\b/i,
+    /\b(?:best|top|worst|list|safest|calmest|steadiest|highest|lowest|which (?:coins?|tokens?|assets?|cryptos?)|what (?:coins?|tokens?)|gems?|moonshots?|weakest|strongest|avoid)\b/i,
   ],
   ['compare', /\b(?:compare[ds]?|comparison|versus|vs|better than|or)\b/i],
   [
@@ -88,9 +88,9 @@ const LISTS: [string, RegExp][] = [
   ['steady-large-caps', /\b(?:drawdowns?|steady|steadiest|large caps?)\b/i],
   ['low-volatility', /\b(?:safe(?:st|r)?|volatil\w+|calm\w*|stable)\b/i],
   ['narrative-leaders', /\b(?:leaders?|narratives?)\b/i],
-  ['long-signals', /\b(?:signals?|long)\b/i],
-  ['weakest-grades', /\b(?:worst|weakest|lowest|bottom)\b/i],
   ['investor-grade', /\b(?:invest\w*|long.?term|fundamental\w*)\b/i],
+  ['long-signals', /\bsignals?\b/i],
+  ['weakest-grades', /\b(?:worst|weakest|lowest|bottom)\b/i],
 ];
 
 /** Symbols and names that are English words as well: only in capitals, or with a dollar sign, are they assets. */
@@ -190,10 +190,10 @@ function readTime(text: string): Pick<Question, 'when' | 'since'> {
   if (count) return { when: { daysBefore: Number(count[1] ?? count[2]) }, since };
   const spans: [RegExp, number][] = [
     [/\byesterday\b/i, 1],
-    [/\b(?:a|last|past|this) week\b/i, 7],
-    [/\b(?:a|last|past|this) month\b/i, 30],
-    [/\b(?:a|last|past|this) quarter\b/i, 91],
-    [/\b(?:a|last|past|this) year\b/i, 365],
+    [/\b(?:(?:last|past|this) week|(?:a|one) week ago)\b/i, 7],
+    [/\b(?:(?:last|past|this) month|(?:a|one) month ago)\b/i, 30],
+    [/\b(?:(?:last|past|this) quarter|(?:a|one) quarter ago)\b/i, 91],
+    [/\b(?:(?:last|past|this) year|(?:a|one) year ago)\b/i, 365],
   ];
   const span = spans.find(([pattern]) => pattern.test(text));
   return { when: span ? { daysBefore: span[1] } : null, since: span !== undefined && span[1] > 1 && since };

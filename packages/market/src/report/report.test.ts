@@ -168,12 +168,26 @@ describe('what a question means', () => {
     ['price of BTC on 12 May 2022', { date: '2022-05-12' }, false],
     ['BTC price on May 3rd, 2022', { date: '2022-05-03' }, false],
     ['BTC price yesterday', { daysBefore: 1 }, false],
+    ['BTC price a month ago', { daysBefore: 30 }, false],
+    ['what will BTC be worth in a year', null, false],
     ['BTC price 12 days ago', { daysBefore: 12 }, false],
     ['BTC price since last month', { daysBefore: 30 }, true],
     ['BTC price', null, false],
   ])('%s', (question, when, since) => {
     expect(readQuestion(question, assets)).toMatchObject({ when, since });
   });
+});
+
+test.each([
+  ['top coins', null],
+  ['worst coins', 'weakest-grades'],
+  ['top tokens with the best long-term grade', 'investor-grade'],
+  ['any 100x gems?', 'moonshots'],
+  ['which coins should I avoid', 'avoid'],
+  ['safest coins', 'low-volatility'],
+  ['coins with the best signals', 'long-signals'],
+])('%s is the list %s', (question, guide) => {
+  expect(readQuestion(question, [])).toMatchObject({ guide, intents: expect.arrayContaining(['list']) });
 });
 
 test('a question goes on with the assets, or with the matter, of the one before', () => {
