@@ -18,7 +18,8 @@ export interface PreparedJson {
 export async function prepareJson(value: unknown): Promise<PreparedJson> {
   const plain = Buffer.from(JSON.stringify(value));
   return {
-    etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 27)}"`,
+    // Weak: one name for the packed and the plain bytes (RFC 9110, section 8.8.3.3).
+    etag: `W/"${createHash('sha256').update(plain).digest('base64url').slice(0, 27)}"`,
     plain,
     // Level 5: on the grades of 6,000 assets it is twice as fast as 9 and 2 % larger.
     packed: plain.length < MIN_GZIP_BYTES ? null : await gzip(plain, { level: 5 }),

@@ -30,10 +30,12 @@ describe.skipIf(!sdk)('the official SDK', () => {
     });
     await gateway.listen({ host: '127.0.0.1', port: 0 });
     const { port } = gateway.server.address() as AddressInfo;
-    const { TokenMetricsClient } = createRequire(import.meta.url)(sdk!);
+    const { TokenMetricsClient } = createRequire(import.meta.url)(sdk!) as {
+      TokenMetricsClient: new (key: string) => object;
+    };
     // The SDK reads the address from its client's class.
     class Ours extends TokenMetricsClient {
-      static override BASE_URL = `http://127.0.0.1:${port}/v2`;
+      static BASE_URL = `http://127.0.0.1:${port}/v2`;
     }
     client = new Ours('any-key');
   });
