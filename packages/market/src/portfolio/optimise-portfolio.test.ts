@@ -271,6 +271,11 @@ describe('bad input', () => {
       const refused = await failure(() => solve({ ...minimum, objective: { name } }, still));
       expect(refused.message).toMatch(/never moved \(STILL\)/);
     }
+    const shrunk = (target: string) =>
+      solve({ ...minimum, riskModel: { model: 'ledoit-wolf', target } }, still);
+    expect((await shrunk('constant-variance')).warnings.join()).toMatch(/STILL never moved/);
+    for (const target of ['single-factor', 'constant-correlation'])
+      expect((await failure(() => shrunk(target))).message).toMatch(/these never moved: STILL/);
   });
 
   test('one asset is held whole, by every objective that can reach its target', async () => {

@@ -298,6 +298,13 @@ function covarianceFor(request: PortfolioRequest, data: Data, warnings: string[]
   const year = request.periodsPerYear;
   let covariance: Matrix;
   if (model === 'ledoit-wolf') {
+    const still = assets.filter((_, i) => returns[i]!.every((value) => value === returns[i]![0]));
+    if (still.length > 0 && target !== 'constant-variance')
+      refuse(`${target} shrinkage needs assets that move; these never moved: ${still.join(', ')}`);
+    if (still.length > 0)
+      warnings.push(
+        `${still.join(', ')} never moved: the risk that is shown of it is the shrinkage target's alone`,
+      );
     const shrunk = ledoitWolf(returns, year, target);
     covariance = shrunk.covariance;
     warnings.push(
