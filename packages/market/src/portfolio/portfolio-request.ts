@@ -448,10 +448,14 @@ function inRange(value: Decimal, { least, above, most }: Range, path: string): v
 }
 
 function refuse(path: string, expected: string, got: unknown): never {
-  const object = typeof got === 'object' && got !== null;
-  const shown = excerpt(object ? (Array.isArray(got) ? 'a list' : 'an object') : String(got ?? 'nothing'));
-  throw new AssayError('ARGUMENT_INVALID', `${path}: expected ${expected}, got ${shown}`, {
-    next: 'correct this member; docs/portfolio.md lists them all',
-    detail: { path },
-  });
+  const composite = typeof got === 'object' && got !== null;
+  const shown = composite ? (Array.isArray(got) ? 'a list' : 'an object') : String(got ?? 'nothing');
+  throw new AssayError(
+    'ARGUMENT_INVALID',
+    `${path}: expected ${expected}, got ${typeof got === 'string' ? excerpt(got) : shown}`,
+    {
+      next: 'correct this member; docs/portfolio.md lists them all',
+      detail: { path },
+    },
+  );
 }
