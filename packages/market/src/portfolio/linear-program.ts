@@ -47,11 +47,7 @@ export async function solveLinear({
   rows,
 }: LinearProgram): Promise<LinearSolution | null> {
   // Its types describe the CommonJS build, whose default is one level deeper than that of the ES module loaded here.
-<<<<<<< HEAD
   const load = loadHighs as unknown as (options: InitOptions) => Promise<Highs>;
-=======
-  const load = loadHighs as unknown as (options: object) => Promise<Highs>;
->>>>>>> m-portfolio
   loaded ??= load({ print: () => {}, printErr: () => {} });
   const highs = await loaded;
   const starts = [0];
