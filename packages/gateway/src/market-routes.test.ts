@@ -7,9 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import { AssayError } from '@assay/core';
 import type { MarketView } from '@assay/pipeline';
 import { afterAll, expect, test } from 'vitest';
-import { marketNode } from './fixture-node.fixture.ts';
 import { FIXTURE_ODD, marketFixture } from './market.fixture.ts';
 import { FIGURES } from './market-figures.ts';
+import { marketNode } from './market-node.fixture.ts';
 import { createGateway, type Gateway } from './server.ts';
 
 const opened: Gateway[] = [];
