@@ -7,9 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import { AssayError } from '@assay/core';
 import type { MarketView } from '@assay/pipeline';
 import { afterAll, expect, test } from 'vitest';
-import { marketNode } from './fixture-node.fixture.ts';
 import { FIXTURE_ODD, marketFixture } from './market.fixture.ts';
 import { FIGURES } from './market-figures.ts';
+import { marketNode } from './market-node.fixture.ts';
 import { createGateway, type Gateway } from './server.ts';
 
 const opened: Gateway[] = [];
@@ -132,7 +132,7 @@ test('6,000 assets come as one table: packed, sorted, the same bytes each time, 
   expect(dead.sparkline.slice(-10)).toEqual(new Array(10).fill(null));
   expect(dead).toMatchObject({ close: null, priceStatus: 'unknown', trader: null });
 
-  const again = await get('/v1/market/grades', { 'if-none-match': `W/${etag}` });
+  const again = await get('/v1/market/grades', { 'if-none-match': `"other", ${etag}` });
   expect([again.status, await again.text()]).toEqual([304, '']);
   const plain = await get('/v1/market/grades', { 'accept-encoding': 'gzip;q=0' });
   expect(plain.headers.get('content-encoding')).toBeNull();
