@@ -29,7 +29,8 @@ export function RecordPage() {
           <Opinions key={`${record.id}/opinions`} record={record} />
         </div>
         <div className="grid min-w-0 grid-cols-1 gap-6">
-          {record.values && <Venues values={record.values} />}
+          {record.values && 'rate' in record.values && <Venues values={record.values} />}
+          {record.values && <Members values={record.values} />}
           <QualityVector record={record} />
           <Lineage record={record} />
           <Statement record={record} />
@@ -225,6 +226,49 @@ function Findings({ id, verdict }: { id: string; verdict: NonNullable<RecordDeta
         ))}
       </ul>
     </section>
+  );
+}
+
+/** What a row says beyond plain values: members of members, and lists. */
+function Members({ values }: { values: NonNullable<RecordDetail['values']> }) {
+  const nested = Object.entries(values).filter(([, value]) => typeof value === 'object' && value !== null);
+  if (nested.length === 0 || 'rate' in values) return null;
+  return (
+    <Panel title="The row" note="Every member as it was signed">
+      <Nested value={Object.fromEntries(nested)} />
+    </Panel>
+  );
+}
+
+/** A list of many is folded; nothing is left out. */
+function Nested({ value }: { value: unknown }) {
+  if (value === null) return <span className="text-caution">unknown</span>;
+  if (typeof value !== 'object')
+    return <span className="figure [overflow-wrap:anywhere]">{String(value)}</span>;
+  const entries = Object.entries(value);
+  if (entries.length === 0) return <span className="text-soft">none</span>;
+  const list = (
+    <dl className="grid gap-y-1 border-l border-line pl-3 text-[0.9rem]">
+      {entries.map(([name, inner]) => (
+        <div
+          key={name}
+          className={typeof inner === 'object' && inner !== null ? 'py-1' : 'flex flex-wrap gap-x-3'}
+        >
+          <dt className="text-soft">{Array.isArray(value) ? Number(name) + 1 : name}</dt>
+          <dd>
+            <Nested value={inner} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+  return Array.isArray(value) && entries.length > 5 ? (
+    <details>
+      <summary className="cursor-pointer">{entries.length} entries</summary>
+      {list}
+    </details>
+  ) : (
+    list
   );
 }
 

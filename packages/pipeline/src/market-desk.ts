@@ -58,6 +58,7 @@ export class MarketDesk implements MarketView {
   readonly #decoded = new Map<string, ReadInput>();
   #decodedRows = 0;
   #busy = true;
+  #status: { size: number; busy: boolean; status: MarketStatus } | null = null;
   /** Portfolios take turns: their stream has one end. */
   #portfolios: Promise<unknown> = Promise.resolve();
   readonly #madePortfolios = new Map<string, MarketPortfolio>();
@@ -88,6 +89,14 @@ export class MarketDesk implements MarketView {
   }
 
   status(): MarketStatus {
+    // Asked for several times in a request; it changes only when something is recorded.
+    const size = this.#o.catalogue.acknowledgedSize();
+    if (this.#status?.size !== size || this.#status.busy !== this.#busy)
+      this.#status = { size, busy: this.#busy, status: this.#describe() };
+    return this.#status.status;
+  }
+
+  #describe(): MarketStatus {
     const { catalogue, feed } = this.#o;
     const rows = new Map(catalogue.streams().map((stream) => [stream.name, stream]));
     const { from, to } = this.#extent();
