@@ -242,7 +242,7 @@ function Members({ values }: { values: NonNullable<RecordDetail['values']> }) {
 
 /** A list of many is folded; nothing is left out. */
 function Nested({ value }: { value: unknown }) {
-  if (value === null) return <span className="text-caution">unknown</span>;
+  if (value === null) return <span className="text-unknown">unknown</span>;
   if (typeof value !== 'object')
     return <span className="figure [overflow-wrap:anywhere]">{String(value)}</span>;
   const entries = Object.entries(value);
