@@ -23,6 +23,8 @@ const BREAK_FACTOR = 10;
 /** A dollar peg: this share of the closes lies within this distance of 1. */
 const PEG_SHARE = 0.9;
 const PEG_DISTANCE = 0.03;
+/** Without bars: in so many of the last four months, so that one in which the peg was lost does not make it a coin. */
+const PEG_MONTHS = 3;
 /** A peg to another currency: the median day moves less than the first, and no day more than the second. */
 const CALM_MEDIAN = 0.004;
 const CALM_LIMIT = 0.025;
@@ -101,8 +103,11 @@ function fromSnapshots(view: FactorView, refuse: (reason: string) => Standing): 
       `too little history: no bars, and less than ${SNAPSHOT_DAYS} days of market capitalisation`,
     );
   }
-  if (months.every((price) => Math.abs(price - 1) <= PEG_DISTANCE)) {
-    return refuse('stablecoin: its price kept to 1 US dollar in every snapshot of the last 90 days');
+  const near = months.filter((price) => Math.abs(price - 1) <= PEG_DISTANCE).length;
+  if (near >= PEG_MONTHS) {
+    return refuse(
+      `stablecoin: its price was within ${PEG_DISTANCE * 100} % of 1 US dollar in ${near} of the last ${months.length} months`,
+    );
   }
   return {
     asset: view.asset,
