@@ -192,10 +192,14 @@ export function statusOf(
     };
   }
   const t = decimalOf(neweyWestT, 2);
-  const sharpe = decimalOf(deflatedSharpe, 2);
+  const sharpe = decimalOf(deflatedSharpe, 3);
   if (t === null || sharpe === null) {
     return { status: 'unknown', reason: 'the record does not vary enough to be judged' };
   }
+  const held =
+    neweyWestT >= Number(passT)
+      ? `the order held (rank IC ${decimalOf(rankIc, 3)}, t ${t}), but it is not shown to pay: `
+      : '';
   const faults = [
     !(neweyWestT >= Number(passT)) &&
       `the rank IC of ${decimalOf(rankIc, 3)} has a t of ${t}, below ${passT}: chance explains it`,
@@ -204,7 +208,7 @@ export function statusOf(
       `the spread's deflated Sharpe ratio is ${sharpe}, below ${passDeflatedSharpe}: the best of ${trials} trials could look so by luck`,
   ].filter((fault) => fault !== false);
   return faults.length > 0
-    ? { status: 'fail', reason: faults.join('; ') }
+    ? { status: 'fail', reason: `${held}${faults.join('; ')}` }
     : {
         status: 'pass',
         reason: `rank IC ${decimalOf(rankIc, 3)} with a t of ${t}, and a deflated Sharpe ratio of ${sharpe} after ${trials} trials; the past promises nothing`,

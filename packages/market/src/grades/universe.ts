@@ -276,6 +276,10 @@ function moveAsOne(one: ReturnType<typeof recentReturns>, other: ReturnType<type
 
 /** Whether two log prices keep one distance in all of the months but one, and nearly in that one. */
 function keepTheirRatio(one: readonly number[], other: readonly number[]): boolean {
+  const [a, b, c] = [one[0]! - other[0]!, one[1]! - other[1]!, one[2]! - other[2]!];
+  // With one month out of seven apart, two of any three agree: most pairs end here.
+  const near = 2 * COPY_MONTH_DRIFT;
+  if (Math.abs(a - b) > near && Math.abs(a - c) > near && Math.abs(b - c) > near) return false;
   const ratios = one.map((price, month) => price - other[month]!);
   const usual = medianOf(ratios);
   const apart = ratios.map((ratio) => Math.abs(ratio - usual));
