@@ -529,7 +529,7 @@ describe('broken input', () => {
 
 describe('size', () => {
   it('grades 6,000 assets', () => {
-    const history = randomMarket(6000, 120);
+    const history = randomMarket(6000, 70);
     const rows = gradesOf(lastDay(history));
     expect(rows.length).toBe(6000);
     expect(rows.filter(({ trader, investor }) => trader && investor).length).toBeGreaterThan(5900);

@@ -84,6 +84,14 @@ export const factorsFigure: Figure<'factors', GradeParameters> = {
   },
 };
 
+/** Grades of one day alone, without the change since the day before: half the work. */
+export function gradesOn(input: FigureInput, day: number, parameters: GradeParameters): GradeRow[] {
+  const { panel } = input.history;
+  return gradeDay(panel, observedHistory(input), day, readMethod(parameters)).map((one) =>
+    gradeRow(panel, day, one, undefined),
+  );
+}
+
 /** A grade's factors with their weights as numbers. */
 interface WeightedFactor {
   factor: Factor;
