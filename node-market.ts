@@ -71,6 +71,7 @@ export function startMarket(
   options: MarketOptions,
   parts: {
     catalogue: Catalogue;
+    catalogueFile: string;
     pipeline: Pipeline;
     /** Webhooks are signed with what comes of this secret and their address. */
     webhookSecret: Uint8Array;
@@ -82,6 +83,7 @@ export function startMarket(
   const outbox = new AlertOutbox(catalogue, { baseUrl });
   const desk = new MarketDesk({
     catalogue,
+    catalogueFile: parts.catalogueFile,
     pipeline,
     feed: market.feed,
     signerOf: market.signerOf,
@@ -131,6 +133,7 @@ export function startMarket(
     run: (signal) => desk.run(signal),
     async close() {
       await delivery.close();
+      await desk.close();
       await market.feed.close();
     },
   };

@@ -313,6 +313,7 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
       closers,
       startMarket(market, options.market, {
         catalogue,
+        catalogueFile: layout.catalogue,
         pipeline,
         webhookSecret: secret('webhooks'),
         baseUrl: () => address,

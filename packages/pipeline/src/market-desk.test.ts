@@ -30,6 +30,7 @@ const HISTORY_DAYS = 200;
 let folder: string;
 let engine: Awaited<ReturnType<typeof openRuleEngine>>;
 let feed: MarketFeed;
+const desks: MarketDesk[] = [];
 let whole: Awaited<ReturnType<typeof open>>;
 
 beforeAll(async () => {
@@ -39,7 +40,8 @@ beforeAll(async () => {
   whole = await open('whole', feed);
   await whole.desk.run(new AbortController().signal);
 });
-afterAll(() => {
+afterAll(async () => {
+  for (const desk of desks) await desk.close();
   engine.close();
   rmSync(folder, { recursive: true });
 });
@@ -120,8 +122,7 @@ test('lies about later days change no earlier row', async () => {
   for (const { figure, days } of FIGURES) {
     const strip = (desk: MarketDesk) => desk.rows(figure.name, period).map(({ proof: _, ...row }) => row);
     const honest = strip(whole.desk);
-    if (!['factors', 'evaluation'].includes(figure.name))
-      expect(honest.length, figure.name).toBeGreaterThan(0);
+    if (days === 'every') expect(honest.length, figure.name).toBeGreaterThan(0);
     expect(strip(other.desk), figure.name).toEqual(honest);
   }
   other.catalogue.sql.close();
@@ -237,6 +238,7 @@ async function open(name: string, source: MarketFeed, onStep: () => void = () =>
   await pipeline.recover();
   const desk = new MarketDesk({
     catalogue,
+    catalogueFile: join(folder, `${name}.db`),
     feed: source,
     pipeline: {
       observe: async (inputs) => {
@@ -252,5 +254,6 @@ async function open(name: string, source: MarketFeed, onStep: () => void = () =>
     nowMs: () => time.nowMs,
     onTrouble: () => undefined,
   });
+  desks.push(desk);
   return { catalogue, desk, pipeline };
 }

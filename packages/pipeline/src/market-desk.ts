@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { servedAs } from '@assay/checks/review';
 import {
   AssayError,
@@ -7,17 +7,17 @@ import {
   digestHex,
   type Ed25519Signer,
   type ErrorCode,
-  type Material,
   type Row,
   type SourceMode,
 } from '@assay/core';
-import { buildPanel, FIGURES, type FigureName, type FigureRows } from '@assay/market';
+import { FIGURES, type FigureName, type FigureRows } from '@assay/market';
 import { parsePortfolioRequest } from '@assay/market/portfolio';
 import { type MarketFeed, recordProvider, splitAtMonths } from '@assay/sources';
 import { type Catalogue, type CatalogueEntry, decisionOnRow, standingOf, statementOf } from './catalogue.ts';
-import { instantOf, type ReadInput, type RequiredLevels, readInput } from './derive.ts';
-import { figureMaterials, figureStream, type PanelOf, prepareFigure } from './derive-figures.ts';
-import { PORTFOLIO_STREAM, preparePortfolio } from './derive-portfolio.ts';
+import { instantOf, type ReadInput } from './derive.ts';
+import { figureStream } from './derive-figures.ts';
+import { PORTFOLIO_STREAM } from './derive-portfolio.ts';
+import { FigureWorkshop } from './figure-workshop.ts';
 import type { MarketPortfolio, MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -30,14 +30,24 @@ const RETRY_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const PORTFOLIOS_PER_HOUR = 120;
 const MAX_PORTFOLIOS = 200;
+const FIGURE_LIMIT_MS = 10 * 60_000;
+const PORTFOLIO_LIMIT_MS = 30_000;
 const MAX_ROWS = 100_000;
 /** Rows that are kept decoded, of the statements that were read last. */
 const MAX_DECODED_ROWS = 600_000;
-/** Failures that pass: the disk is full, or the log cannot keep up. */
-const NO_ROOM: readonly ErrorCode[] = ['STORAGE_FULL', 'STORAGE_FAILED', 'LEDGER_BUSY', 'SOURCE_UNREACHABLE'];
+/** Failures that the log and the console live through: they are told, and tried again. */
+const PASSING: readonly ErrorCode[] = [
+  'STORAGE_FULL',
+  'STORAGE_FAILED',
+  'LEDGER_BUSY',
+  'SOURCE_UNREACHABLE',
+  'DERIVATION_FAILED',
+];
 
 export interface MarketDeskOptions {
   catalogue: Catalogue;
+  /** The catalogue's file, which the threads that compute read. */
+  catalogueFile: string;
   pipeline: Pick<Pipeline, 'observe' | 'derive'>;
   feed: MarketFeed;
   /** Signs what a venue, or another source, says. */
@@ -64,8 +74,19 @@ export class MarketDesk implements MarketView {
   readonly #madePortfolios = new Map<string, MarketPortfolio>();
   readonly #madeAtMs: number[] = [];
 
+  readonly #figures: FigureWorkshop;
+  /** Apart from the figures: people wait for these. */
+  readonly #portfolioWork: FigureWorkshop;
+
   constructor(options: MarketDeskOptions) {
     this.#o = options;
+    const { catalogueFile } = options;
+    this.#figures = new FigureWorkshop({ catalogueFile, limitMs: FIGURE_LIMIT_MS });
+    this.#portfolioWork = new FigureWorkshop({ catalogueFile, limitMs: PORTFOLIO_LIMIT_MS });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#figures.close(), this.#portfolioWork.close()]);
   }
 
   /** Follows the feed until the signal aborts, or to its end where it has one. */
@@ -75,7 +96,8 @@ export class MarketDesk implements MarketView {
       try {
         await this.#catchUp(this.#historyFromMs(fromMs), toMs, signal);
       } catch (error) {
-        if (!(error instanceof AssayError && NO_ROOM.includes(error.code))) throw error;
+        if (signal.aborted) return;
+        if (!(error instanceof AssayError && PASSING.includes(error.code))) throw error;
         this.#o.onTrouble(error);
         await pause(RETRY_MS, signal);
         continue;
@@ -177,16 +199,16 @@ export class MarketDesk implements MarketView {
       this.#allowPortfolio();
       const toMs = Date.parse(to) + DAY_MS;
       const head = catalogue.head(PORTFOLIO_STREAM);
-      const { prepared, result } = await preparePortfolio(
-        catalogue,
+      const work = await this.#portfolioWork.make({
+        kind: 'portfolio',
         request,
-        feed.streams.map(({ name }) => name),
-        {
+        streams: feed.streams.map(({ name }) => name),
+        place: {
           ...{ mode: feed.mode, fromMs: Date.parse(to), toMs, derivedAt: this.#clock(toMs) },
           ...{ sequence: (head?.sequence ?? 0) + 1, previous: head?.id ?? null },
         },
-        (material, levels) => this.#input(material, levels),
-      );
+      });
+      const { prepared, result } = work!;
       const [id] = await pipeline.derive([prepared]);
       const made = { result, proof: this.#prover(catalogue.get(id!))(0) };
       this.#madePortfolios.set(key, made);
@@ -262,13 +284,12 @@ export class MarketDesk implements MarketView {
   async #derive(historyFromMs: number, fromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
     const { catalogue, feed, pipeline } = this.#o;
     const streams = feed.streams.map(({ name }) => name);
-    const panelOf = remembering();
-    for (const entry of FIGURES) {
+    for (const { figure } of FIGURES) {
       if (signal.aborted) return;
-      const head = catalogue.head(figureStream(entry.figure.name));
+      const { name } = figure;
+      const head = catalogue.head(figureStream(name));
       const beginMs = Math.max(head ? Date.parse(head.to) : fromMs, fromMs);
       if (beginMs >= toMs) continue;
-      const materials = figureMaterials(catalogue, entry.figure, streams, { historyFromMs, toMs });
       const place = {
         mode: feed.mode,
         historyFromMs,
@@ -276,16 +297,8 @@ export class MarketDesk implements MarketView {
         ...{ fromMs: beginMs, toMs },
         ...{ sequence: (head?.sequence ?? 0) + 1, previous: head?.id ?? null },
       };
-      const prepared = prepareFigure(
-        entry,
-        materials,
-        place,
-        (material, levels) => this.#input(material, levels),
-        panelOf,
-      );
-      if (prepared) await pipeline.derive([prepared]);
-      // Others want the processor too: the console, the log, the minute's candles.
-      await setImmediate();
+      const made = await this.#figures.make({ kind: 'figure', figure: name, streams, place });
+      if (made && !signal.aborted) await pipeline.derive([made.prepared]);
     }
   }
 
@@ -362,13 +375,6 @@ export class MarketDesk implements MarketView {
     }));
   }
 
-  /** An input of a figure; its rows are the same objects each time. */
-  #input(material: Material, levels: RequiredLevels): ReadInput {
-    const { catalogue } = this.#o;
-    const key = `${material.observation} ${material.verdict} ${levels[material.stream] ?? ''}`;
-    return this.#remember(key, 0, () => readInput(catalogue, material, levels));
-  }
-
   #remember(key: string, count: number, read: () => ReadInput): ReadInput {
     const known = this.#decoded.get(key);
     if (known) {
@@ -386,20 +392,6 @@ export class MarketDesk implements MarketView {
     }
     return input;
   }
-}
-
-/** Figures of the same days share their panel: building it costs more than most of them. */
-function remembering(): PanelOf {
-  const known = new Map<string, ReturnType<typeof buildPanel>>();
-  return (key, input) => {
-    let built = known.get(key);
-    if (!built) {
-      built = buildPanel(input);
-      known.clear();
-      known.set(key, built);
-    }
-    return built;
-  };
 }
 
 function within(time: string, { from = '', to = '9999' }: MarketQuery): boolean {
