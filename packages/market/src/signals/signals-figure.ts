@@ -41,6 +41,7 @@ function signalRows({ history, days, figures }: FigureInput, parameters: Signals
   const to = Math.min(days.to, panel.days.length);
   const funding = fundingByAsset(history.funding);
   const grades = gradesByAsset(panel, figures.grades ?? []);
+  const known = panel.days.slice(0, to);
   const rows: SignalRow[] = [];
   for (const [a, asset] of panel.assets.entries()) {
     const graded = grades.get(asset);
@@ -49,7 +50,7 @@ function signalRows({ history, days, figures }: FigureInput, parameters: Signals
     const volume = seriesOf(panel, panel.volume, a).subarray(0, to);
     const states = trendStates(close, volume, (day) => graded?.get(day) ?? null, parameters);
     if (states.length === 0 || states.at(-1)!.day + parameters.backtest.delistedDays < from) continue;
-    const record = recordOf(panel, a, to, states, funding.get(asset) ?? [], parameters);
+    const record = recordOf(panel, a, to, states, funding.get(asset) ?? [], known, parameters);
     let s = 0;
     for (let d = from; d < to; d++) {
       while (s + 1 < states.length && states[s + 1]!.day <= d) s++;
@@ -83,11 +84,12 @@ function recordOf(
   to: number,
   states: readonly TrendState[],
   funding: readonly FundingRow[],
+  known: readonly number[],
   { backtest: costs, leastDays, restartDays }: SignalsParameters,
 ): (day: number) => SignalRow['backtest'] {
   const first = states.find(({ votes }) => votes !== null)?.day;
   if (first === undefined || first + leastDays > to) return () => null;
-  const one = onlyAsset(panel, a, to);
+  const one = onlyAsset(panel, a, to, known);
   const days = { from: first, to };
   const run = (strategy: Strategy, signals: { day: number; asset: number; value: number }[]) =>
     records(backtest({ panel: one, days, funding, signals, strategy }, costs), costs.initialUsd);
@@ -130,13 +132,13 @@ function signalEvents(
 }
 
 /** A panel of one asset up to a day: views, no copies. */
-function onlyAsset(panel: Panel, a: number, to: number): Panel {
+function onlyAsset(panel: Panel, a: number, to: number, days: readonly number[]): Panel {
   const part = (column: Float64Array) => seriesOf(panel, column, a).subarray(0, to);
   return {
     assets: [panel.assets[a]!],
     symbols: [panel.symbols[a]!],
     names: [panel.names[a]!],
-    days: panel.days.slice(0, to),
+    days,
     open: part(panel.open),
     high: part(panel.high),
     low: part(panel.low),

@@ -51,6 +51,8 @@ export function trendStates(
   const need = Math.max(shortDays, longDays, trendDays - 1, volatilityDays) + 1;
   const states: TrendState[] = [];
   let closes: number[] = [];
+  /** Log returns; the first of a history has none. */
+  let moves: number[] = [];
   let sum = 0;
   let signal: TrendState['signal'] = 0;
   let since = -1;
@@ -60,9 +62,11 @@ export function trendStates(
     if (!(price > 0 && volume[day]! > 0)) continue;
     if (closes.length > 0 && day - lastDay > restartDays) {
       closes = [];
+      moves = [];
       sum = 0;
     }
     lastDay = day;
+    moves.push(closes.length > 0 ? Math.log(price / closes.at(-1)!) : 0);
     closes.push(price);
     const n = closes.length;
     sum += price - (n > trendDays ? closes[n - 1 - trendDays]! : 0);
@@ -77,7 +81,7 @@ export function trendStates(
       longReturn: ago(longDays),
       aboveMean: n >= trendDays ? price / (sum / trendDays) - 1 : Number.NaN,
     };
-    const sigma = n >= need ? deviation(closes, volatilityDays) : 0;
+    const sigma = n >= need ? deviation(moves, volatilityDays) : 0;
     if (sigma > 0) {
       const vote = (value: number, days: number) => cut(Math.log1p(value) / (sigma * Math.sqrt(days)));
       const graded = grade(day);
@@ -109,11 +113,11 @@ function nextSignal(now: 1 | 0 | -1, score: number | null, enter: number, leave:
   return now === -1 && score < -leave ? -1 : 0;
 }
 
-function deviation(closes: readonly number[], window: number): number {
-  const n = closes.length;
+function deviation(moves: readonly number[], window: number): number {
+  const n = moves.length;
   let [mean, square] = [0, 0];
-  for (let i = n - window; i < n; i++) mean += Math.log(closes[i]! / closes[i - 1]!) / window;
-  for (let i = n - window; i < n; i++) square += (Math.log(closes[i]! / closes[i - 1]!) - mean) ** 2;
+  for (let i = n - window; i < n; i++) mean += moves[i]! / window;
+  for (let i = n - window; i < n; i++) square += (moves[i]! - mean) ** 2;
   return Math.sqrt(square / (window - 1));
 }
 
