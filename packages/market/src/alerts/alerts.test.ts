@@ -54,8 +54,13 @@ test('built-in rules hold for rows that warrant them, and only for those', () =>
   expect(ask(rule('grade-move'), grades(null))).toBe('pass');
   expect(ask(rule('momentum-change'), { signal: '1' }, { signal: '0' })).toBe('fail');
   expect(ask(rule('momentum-change'), { signal: '1' }, null)).toBe('pass');
-  expect(ask(rule('volatility-spike'), { varPct: '9' }, { varPct: '5' })).toBe('fail');
-  expect(ask(rule('volatility-spike'), { varPct: null }, { varPct: '5' })).toBe('pass');
+  const risk = (month: string | null, year: string | null) => ({
+    volatilityPct: year,
+    indicators: { volatility30: month },
+  });
+  expect(ask(rule('volatility-spike'), risk('90', '60'))).toBe('fail');
+  expect(ask(rule('volatility-spike'), risk('89', '60'))).toBe('pass');
+  expect(ask(rule('volatility-spike'), risk(null, '60'))).toBe('pass');
   expect(ask(rule('depeg'), { reasons: ['stablecoin depeg: 0.91'] })).toBe('fail');
   expect(ask(rule('price-disputed'), { status: 'unknown' })).toBe('pass');
   expect(ask(rule('venue-incident'), { excluded: [{ stream: 'x', reason: 'y' }] })).toBe('fail');

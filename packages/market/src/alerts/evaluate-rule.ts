@@ -73,7 +73,12 @@ export function evaluateRule(rule: CompiledRule, row: object, before: object | n
     const answer = rule.ask(context);
     if (typeof answer !== 'boolean')
       return { status: 'unknown', reason: `${rule.expression} is neither true nor false` };
-    const said = rule.paths.map((path) => `${path} = ${shown(at(context, path))}`).join(', ');
+    const said = rule.paths
+      .map((path) => [path, at(context, path)] as const)
+      // Plain values only: a whole member says nothing that its own members do not.
+      .filter(([, value]) => typeof value !== 'object' || value === null)
+      .map(([path, value]) => `${path} = ${shown(value)}`)
+      .join(', ');
     return answer
       ? { status: 'fail', reason: said || rule.expression }
       : { status: 'pass', reason: `not so: ${said || rule.expression}` };
@@ -100,8 +105,7 @@ function at(context: Record<string, unknown>, path: string): unknown {
 }
 
 function shown(value: unknown): string {
-  if (value === undefined || value === null) return 'unknown';
-  return typeof value === 'object' ? JSON.stringify(value).slice(0, 200) : String(value).slice(0, 200);
+  return value === undefined || value === null ? 'unknown' : String(value).slice(0, 200);
 }
 
 function invalid(expression: string, why: string): AssayError {
