@@ -1,6 +1,6 @@
 import { AssayError, type Decimal } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import type { Figure, FigureInput } from '../figure.ts';
-import { decimalOf } from '../grades/decimal-of.ts';
 import { GRADE_PARAMETERS, type GradeParameters, gradesFigure } from '../grades/index.ts';
 import { dayIndex, instantOfDay } from '../panel/index.ts';
 import type { EvaluationRow, GradeRow } from '../rows.ts';

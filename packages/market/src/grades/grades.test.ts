@@ -5,12 +5,12 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decimalOf } from '../decimal-of.ts';
 import type { FigureInput, MarketHistory } from '../figure.ts';
 import type { Panel } from '../panel/index.ts';
 import { emptyPanel } from '../panel/index.ts';
 import type { ActivityRow, DevelopmentRow, FundingRow, GradeRow, SentimentRow } from '../rows.ts';
 import { medianOf, midRanks, neutralise, percentileScores, winsorise } from './cross-section.ts';
-import { decimalOf } from './decimal-of.ts';
 import { FACTORS } from './factors.ts';
 import { GRADE_PARAMETERS } from './grade-parameters.ts';
 import { factorsFigure, gradesFigure } from './grades.ts';

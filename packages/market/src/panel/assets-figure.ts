@@ -1,6 +1,6 @@
+import { significant } from '../decimal-of.ts';
 import type { Figure, FigureInput } from '../figure.ts';
 import type { AssetRow } from '../rows.ts';
-import { significant } from './decimal-of.ts';
 import type { Defect } from './defect.ts';
 import { instantOfDay, nameOn, type Panel, seriesOf, unitOn } from './panel.ts';
 

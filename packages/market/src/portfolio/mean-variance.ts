@@ -1,5 +1,6 @@
 /** Portfolios after Markowitz (1952): mean and variance under linear constraints. */
 import { AssayError } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import {
   assertFeasible,
   type Constraints,
@@ -9,7 +10,6 @@ import {
   programmeOf,
 } from './constraints.ts';
 import { volatilityOf } from './covariance.ts';
-import { decimalOf } from './decimal-of.ts';
 import { dot, type Matrix } from './linear-algebra.ts';
 import { solveLinear, sparse } from './linear-program.ts';
 import { solveQuadratic } from './quadratic-program.ts';

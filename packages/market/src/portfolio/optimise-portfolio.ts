@@ -1,4 +1,5 @@
 import { AssayError, type Decimal, fromScaled, toScaled } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import {
   blackLitterman,
   impliedReturns,
@@ -23,7 +24,6 @@ import {
   singularityOf,
   volatilityOf,
 } from './covariance.ts';
-import { decimalOf } from './decimal-of.ts';
 import { capitalAssetPricing, equalWeighted, exponentialMean, historicalMean } from './expected-returns.ts';
 import { hierarchicalRiskParity } from './hierarchical-risk-parity.ts';
 import { dot, type Matrix } from './linear-algebra.ts';
