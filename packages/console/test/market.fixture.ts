@@ -549,13 +549,14 @@ function simulatedMarket(count: number) {
       figures: [],
       observed: [],
     }),
-    reading: (): MarketStatus => ({
+    reading: (): MarketStatus & { progress: { days: number; of: number } } => ({
       mode: 'replay',
       describe: 'Daily bars of 2020 to 2023.',
       from: time(1_200),
       to: null,
       assets: 0,
       busy: true,
+      progress: { days: 300, of: 800 },
       figures: [],
       observed: [{ stream: 'coinbase.bars.1d', rows: 120_000, to: time(401) }],
     }),
