@@ -375,7 +375,10 @@ describe.skipIf(!BROWSER || !built)('markets', () => {
     await form.getByRole('button', { name: 'Keep the rule' }).click();
     const rules = page.getByRole('list', { name: 'Rules' });
     await rules.getByText('by email to desk@example.com, at most once in 60 min, quiet from 22:00').waitFor();
+    await page.getByText(/would be raised by 2 rows/).waitFor();
     expect(node.rules.at(-1)).toMatchObject({
+      id: 'depeg',
+      severity: 'warning',
       name: 'Depeg',
       figure: 'prices',
       channel: 'email',
