@@ -274,25 +274,33 @@ function Nested({ value }: { value: unknown }) {
 
 function Venues({ values }: { values: NonNullable<RecordDetail['values']> }) {
   const { venues, excluded } = values as {
-    venues?: { stream: string; price: string; volume: string }[];
+    /** A reference rate has a price of each venue, a market price its close. */
+    venues?: { stream: string; price?: string; close?: string; volume: string }[];
     excluded?: { stream: string; reason: string; deviationBps?: string }[];
   };
   if (!venues) return null;
   return (
-    <Panel title="Venues" note="Each one’s own volume-weighted median, and its volume">
+    <Panel
+      title="Venues"
+      note={
+        venues.some(({ close }) => close !== undefined)
+          ? 'Each one’s close, and its volume'
+          : 'Each one’s own volume-weighted median, and its volume'
+      }
+    >
       <table className="w-full text-[0.9rem]">
         <thead className="sr-only">
           <tr>
             <th>Venue</th>
-            <th>Median</th>
+            <th>Price</th>
             <th>Volume</th>
           </tr>
         </thead>
         <tbody>
-          {venues.map(({ stream, price: median, volume }) => (
+          {venues.map(({ stream, price: median, close, volume }) => (
             <tr key={stream} className="border-t border-line">
               <td className="py-1">{describeStream(stream)}</td>
-              <td className="figure py-1 text-right">{price(median)}</td>
+              <td className="figure py-1 text-right">{price(median ?? close ?? 'unknown')}</td>
               <td className="figure py-1 pl-3 text-right text-soft" title={volume}>
                 {Number(volume).toFixed(3)}
               </td>
