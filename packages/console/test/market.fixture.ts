@@ -127,7 +127,7 @@ export async function startMarketNode({
         node.rules = [...node.rules, rule];
         return json({ rule, preview: { fail: 2, pass: 5_990, unknown: 8, why: null }, secret: null });
       }
-      return json({ rules: node.rules, builtIn: [] });
+      return json({ rules: node.rules, builtIn: [], messages: [] });
     }
     return refuse(404, 'NOT_FOUND', `nothing is served at ${url.pathname}`, 'see /openapi.json');
   });

@@ -9,6 +9,7 @@ import { Field, Message } from './form-parts.tsx';
 import {
   type AlertRule,
   addRule,
+  type KeptMessage,
   type KeptRule,
   removeRule,
   useAlertRules,
@@ -22,6 +23,7 @@ export function MarketAlertsPage() {
     <MarketRoom title="Market alerts" lead="What the checks found in the figures, and rules of your own.">
       <Found />
       <Rules />
+      <Messages />
     </MarketRoom>
   );
 }
@@ -108,7 +110,7 @@ function Rules() {
   const [kept, setKept] = useState<KeptRule | null>(null);
   return (
     <Sheet
-      title="Your rules"
+      title="Rules"
       note="each is tried on every new row of its figure"
       aside={
         rules.data &&
@@ -155,12 +157,49 @@ function Rules() {
   );
 }
 
+const FATES: Record<KeptMessage['state'], string> = {
+  waiting: 'waits',
+  delivered: 'delivered',
+  failed: 'given up',
+  dropped: 'not sent: it was over before anybody was to be told',
+};
+
+/** What became of the newest messages; nothing stands here while none was owed to anybody. */
+function Messages() {
+  const { data } = useAlertRules();
+  if (!data || data.messages.length === 0) return null;
+  return (
+    <Sheet title="Messages" note="by webhook and mail, the newest first">
+      <ul aria-label="Messages">
+        {data.messages.map(({ id, rule, channel, target, state, attempts, lastError }) => (
+          <li key={id} className="border-b border-line px-5 py-2 last:border-0">
+            <p className="[overflow-wrap:anywhere]">
+              <span
+                className={
+                  state === 'failed' ? 'text-fail' : state === 'delivered' ? 'text-pass' : 'text-soft'
+                }
+              >
+                {FATES[state]}
+              </span>{' '}
+              {rule} by {channel} to {target}
+            </p>
+            <p className="caption [overflow-wrap:anywhere]">
+              {attempts === 1 ? 'one attempt' : `${count(attempts)} attempts`}
+              {lastError && `, the last: ${lastError}`}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </Sheet>
+  );
+}
+
 function RuleLine({ rule, builtIn }: { rule: AlertRule; builtIn: boolean }) {
   const queries = useQueryClient();
   const [sure, setSure] = useState(false);
   const [refusal, setRefusal] = useState<Error | null>(null);
-  const remove = () =>
-    removeRule(rule.id).then(
+  const change = (work: Promise<unknown>) =>
+    work.then(
       () => queries.invalidateQueries({ queryKey: ['market', 'alert-rules'] }),
       (error: Error) => setRefusal(error),
     );
@@ -185,9 +224,17 @@ function RuleLine({ rule, builtIn }: { rule: AlertRule; builtIn: boolean }) {
         {refusal && <Message error={refusal} />}
       </div>
       <div className="flex gap-2 self-start">
+        <button
+          type="button"
+          className="action"
+          aria-label={`Switch the rule ${rule.name} ${rule.enabled ? 'off' : 'on'}`}
+          onClick={() => void change(addRule({ ...rule, enabled: !rule.enabled }))}
+        >
+          Switch {rule.enabled ? 'off' : 'on'}
+        </button>
         {builtIn ? null : sure ? (
           <>
-            <button type="button" className="action" onClick={() => void remove()}>
+            <button type="button" className="action" onClick={() => void change(removeRule(rule.id))}>
               Delete it
             </button>
             <button type="button" className="action" onClick={() => setSure(false)}>

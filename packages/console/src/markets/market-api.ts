@@ -1,4 +1,4 @@
-import type { KeptAlert, MarketRow, MarketStatus } from '@assay/pipeline';
+import type { KeptAlert, MarketRow, MarketStatus, Message } from '@assay/pipeline';
 import { useQuery } from '@tanstack/react-query';
 import { ask, Refusal, send } from '../api.ts';
 
@@ -160,9 +160,17 @@ export const useMarketAlerts = () =>
 export const useAlertRules = () =>
   useQuery({
     queryKey: ['market', 'alert-rules'],
-    queryFn: () => ask<{ rules: AlertRule[]; builtIn: string[] }>('/v1/market/alert-rules'),
+    queryFn: () =>
+      ask<{ rules: AlertRule[]; builtIn: string[]; messages: KeptMessage[] }>('/v1/market/alert-rules'),
+    refetchInterval: 15_000,
     retry: false,
   });
+
+/** A message about an alert, and what became of it. */
+export type KeptMessage = Pick<
+  Message,
+  'id' | 'rule' | 'channel' | 'target' | 'state' | 'attempts' | 'lastError'
+>;
 
 /** What came of a rule: how it answers about the newest day, and what verifies its webhook's signatures. */
 export interface KeptRule {
