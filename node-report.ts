@@ -12,7 +12,7 @@ import {
 import type { NodeStatus } from '@assay/gateway';
 import type { Ledger } from '@assay/ledger';
 import { BTC_USD, FIGURES } from '@assay/market';
-import { type Catalogue, figureStream, PORTFOLIO_STREAM, rateStream } from '@assay/pipeline';
+import { type Catalogue, figureStream, MINUTES_STREAM, PORTFOLIO_STREAM, rateStream } from '@assay/pipeline';
 import { instantOf, type MarketSource, STREAMS, type Venue } from '@assay/sources';
 import type { RunSummary } from './screen.ts';
 
@@ -70,6 +70,7 @@ export function trustPolicyOf(identity: NodeIdentity, anchors: AnchorStore): Tru
         streams: [
           rateStream(BTC_USD.pair, '1m'),
           rateStream(BTC_USD.pair, '1h'),
+          MINUTES_STREAM,
           ...FIGURES.map(({ figure }) => figureStream(figure.name)),
           PORTFOLIO_STREAM,
         ],

@@ -257,12 +257,14 @@ export class Catalogue {
 
   /** Statements of a stream whose period meets [from, to), oldest first. */
   overlapping(stream: string, from: string, to: string): CatalogueEntry[] {
+    // A stream's periods follow one another: only the last that began before `from` may reach into it.
     return this.sql.all<CatalogueEntry>(
       `SELECT ${ENTRY_COLUMNS} FROM statements
-       WHERE stream = ? AND kind IN ('observation', 'derivation') AND from_time < ? AND to_time > ? ORDER BY from_time`,
-      stream,
-      to,
-      from,
+       WHERE stream = ? AND kind IN ('observation', 'derivation') AND from_time < ? AND to_time > ?
+         AND from_time >= coalesce((SELECT from_time FROM statements WHERE stream = ? AND from_time <= ?
+           AND kind IN ('observation', 'derivation') ORDER BY from_time DESC LIMIT 1), '')
+       ORDER BY from_time`,
+      ...[stream, to, from, stream, from],
     );
   }
 

@@ -1,4 +1,4 @@
-import { reaches } from '@assay/checks/review';
+import { reaches, type Signal } from '@assay/checks/review';
 import {
   AssayError,
   commitRows,
@@ -25,6 +25,8 @@ export interface Prepared {
   sha256: string;
   /** The verdict, once the statement's id is known. */
   verdictOn: (id: string) => VerdictPredicate;
+  /** What the figure itself says is wrong, or right again. */
+  signalsOn?: (id: string) => Signal[];
 }
 
 /** Where a derivation stands in its stream, and what period of it. */

@@ -14,6 +14,7 @@ export {
   statementOf,
   type VerdictSummary,
 } from './catalogue.ts';
+export { codeDigest } from './code-digest.ts';
 export {
   type Backing,
   type Credibility,
@@ -22,6 +23,7 @@ export {
 } from './credibility-book.ts';
 export { type DataDir, dataDirLayout, existingDataDir, takeDataDir } from './data-dir.ts';
 export { figureStream, observedKind } from './derive-figures.ts';
+export { MINUTES_STREAM, minuteRows } from './derive-minutes.ts';
 export { PORTFOLIO_STREAM } from './derive-portfolio.ts';
 export { rateStream } from './derive-rates.ts';
 export { EvidenceStore, type ExhibitSummary } from './evidence-store.ts';

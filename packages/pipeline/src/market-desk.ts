@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { servedAs } from '@assay/checks/review';
 import {
   AssayError,
   canonicalBytes,
@@ -8,18 +7,18 @@ import {
   type Ed25519Signer,
   type ErrorCode,
   type Row,
-  type SourceMode,
 } from '@assay/core';
 import { FIGURES, type FigureName, type FigureRows } from '@assay/market';
 import { parsePortfolioRequest } from '@assay/market/portfolio';
 import { type MarketFeed, recordProvider, splitAtMonths } from '@assay/sources';
-import { type Catalogue, type CatalogueEntry, decisionOnRow, standingOf, statementOf } from './catalogue.ts';
+import type { Catalogue, CatalogueEntry } from './catalogue.ts';
 import { instantOf, type ReadInput } from './derive.ts';
 import { figureStream } from './derive-figures.ts';
 import { PORTFOLIO_STREAM } from './derive-portfolio.ts';
 import { FigureWorkshop } from './figure-workshop.ts';
 import type { MarketPortfolio, MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 import type { Pipeline } from './pipeline.ts';
+import { proverOf } from './row-proof.ts';
 
 const DAY_MS = 86_400_000;
 /** Days of history before the first figure; less where the feed itself is shorter than twice that. */
@@ -348,17 +347,7 @@ export class MarketDesk implements MarketView {
   }
 
   #prover(entry: CatalogueEntry): (row: number) => MarketRow['proof'] {
-    const verdict = this.#o.catalogue.verdictOn(entry.id);
-    const standing = verdict && standingOf(verdict);
-    const mode = modeOf(entry);
-    return (row) => {
-      const decision = standing && decisionOnRow(standing, row);
-      const { served } =
-        verdict && standing && decision
-          ? servedAs({ ...standing, decision, required: verdict.required })
-          : { served: null };
-      return { record: `${entry.id}.${row}`, served, level: standing?.level ?? null, decision, mode };
-    };
+    return proverOf(this.#o.catalogue, entry);
   }
 
   #lastDay({ rows }: Pick<ReadInput, 'rows'>): Row[] {
@@ -403,11 +392,6 @@ function keyOf(row: Row): string {
   const { asset, narrative, index, guide, grade } = row as Record<string, unknown>;
   const key = narrative ?? index ?? guide ?? asset ?? grade;
   return typeof key === 'string' ? key : '';
-}
-
-function modeOf({ entry }: CatalogueEntry): SourceMode {
-  const { predicate } = statementOf(entry) as { predicate: { source?: { mode: SourceMode } } };
-  return predicate.source?.mode ?? 'live';
 }
 
 function nextMonth(ms: number): number {

@@ -1,19 +1,10 @@
-import type { Served } from '@assay/checks/review';
-import type { Decision, Level, SourceMode } from '@assay/core';
+import type { SourceMode } from '@assay/core';
 import type { FigureName, FigureRows } from '@assay/market';
+import type { RowProof } from './row-proof.ts';
 
 /** A figure's row with the record that proves it. */
 export type MarketRow<Name extends FigureName = FigureName> = FigureRows[Name] & {
-  proof: {
-    /** `<statement>.<row>`; its bundle is at `/v1/records/<record>/bundle`. */
-    record: string;
-    /** As what it is served; null before it was judged. */
-    served: Served | null;
-    level: Level | null;
-    decision: Decision | null;
-    /** Where the data came from: a figure from simulated data says so itself. */
-    mode: SourceMode;
-  };
+  proof: RowProof;
 };
 
 /** What the market's figures are, where they come from, and how far they go. */

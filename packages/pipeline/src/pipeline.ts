@@ -32,7 +32,8 @@ import {
 import type { AlertBook, KeptAlert } from './alert-book.ts';
 import type { Assessor } from './assess.ts';
 import type { Catalogue, NewStatement, StreamHead } from './catalogue.ts';
-import { derivationStatement, type Prepared } from './derive.ts';
+import { type DerivationPlace, derivationStatement, type Prepared } from './derive.ts';
+import { MINUTES_STREAM, prepareMinutes, rememberedInputs } from './derive-minutes.ts';
 import { prepareRates, type RateInterval, rateStream } from './derive-rates.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import type { ExecutionDesk } from './execution-desk.ts';
@@ -90,6 +91,8 @@ const LOOKBACK_MS = 24 * HOUR_MS;
 export class Pipeline {
   readonly #o: PipelineOptions;
   readonly #evidence: EvidenceStore;
+  /** Candles of the last hours: each hour is verified with some before it. */
+  readonly #candles: ReturnType<typeof rememberedInputs>;
   readonly #events = new EventEmitter().setMaxListeners(0);
   /** Whether statements are kept that the log may not have. */
   #owesLog = false;
@@ -99,6 +102,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#o = options;
     this.#evidence = new EvidenceStore(options.catalogue);
+    this.#candles = rememberedInputs(options.catalogue);
   }
 
   /** Calls back for every event until the returned function is called. */
@@ -452,30 +456,49 @@ export class Pipeline {
     this.#announceDerivations(derived);
   }
 
-  /** Signs and keeps every rate up to a time that is not there yet: minutes hour by hour, then whole hours. */
+  /** Signs and keeps what is derived up to a time and not there yet: rates of minutes, then what whole hours give. */
   async #prepareDerivations(toMs: number): Promise<NewStatement[]> {
+    const { catalogue } = this.#o;
+    const wholeHours = Math.floor(toMs / HOUR_MS) * HOUR_MS;
+    const rates = (interval: RateInterval, endMs: number) =>
+      this.#deriveHourly(rateStream(BTC_USD.pair, interval), interval, endMs, (place) =>
+        prepareRates(catalogue, { interval, ...place }),
+      );
+    return [
+      ...(await rates('1m', toMs)),
+      ...(await rates('1h', wholeHours)),
+      ...(await this.#deriveHourly(MINUTES_STREAM, '1h', wholeHours, (place) => {
+        const prepared = prepareMinutes(catalogue, place, this.#candles.read);
+        this.#candles.next();
+        return prepared;
+      })),
+    ];
+  }
+
+  /** A stream's derivations from where it ends, none longer than its hour. */
+  async #deriveHourly(
+    stream: string,
+    interval: RateInterval,
+    endMs: number,
+    prepare: (place: DerivationPlace) => Prepared | null,
+  ): Promise<NewStatement[]> {
     const { catalogue, source } = this.#o;
     const kept: NewStatement[] = [];
-    for (const interval of ['1m', '1h'] as RateInterval[]) {
-      const stream = rateStream(BTC_USD.pair, interval);
-      const end = interval === '1h' ? Math.floor(toMs / HOUR_MS) * HOUR_MS : toMs;
-      const begin = Date.parse(catalogue.head(stream)?.to ?? instantOf(source.startMs));
-      for (let fromMs = interval === '1h' ? Math.ceil(begin / HOUR_MS) * HOUR_MS : begin; fromMs < end; ) {
-        const until = Math.min((Math.floor(fromMs / HOUR_MS) + 1) * HOUR_MS, end);
-        const head = catalogue.head(stream);
-        const prepared = prepareRates(catalogue, {
-          interval,
-          mode: source.mode,
-          fromMs,
-          toMs: until,
-          derivedAt: instantOf(source.clock.nowMs()),
-          sequence: (head?.sequence ?? 0) + 1,
-          previous: head?.id ?? null,
-        });
-        fromMs = until;
-        if (!prepared) continue;
-        kept.push(...(await this.#keepDerivation(prepared)));
-      }
+    const begin = Date.parse(catalogue.head(stream)?.to ?? instantOf(source.startMs));
+    for (let fromMs = interval === '1h' ? Math.ceil(begin / HOUR_MS) * HOUR_MS : begin; fromMs < endMs; ) {
+      const until = Math.min((Math.floor(fromMs / HOUR_MS) + 1) * HOUR_MS, endMs);
+      const head = catalogue.head(stream);
+      const prepared = prepare({
+        mode: source.mode,
+        fromMs,
+        toMs: until,
+        derivedAt: instantOf(source.clock.nowMs()),
+        sequence: (head?.sequence ?? 0) + 1,
+        previous: head?.id ?? null,
+      });
+      fromMs = until;
+      if (!prepared) continue;
+      kept.push(...(await this.#keepDerivation(prepared)));
     }
     return kept;
   }
@@ -493,7 +516,7 @@ export class Pipeline {
       // A figure that was not accepted is for people to see; drawn at random is only what providers sent.
       if (judged.decision !== 'accept')
         reviews.enter([{ id: verdict.id, verdict: judged, provider: opened.signer, contract: DERIVED }]);
-      return alerts.noteVerdicts([judged]);
+      return [...alerts.noteVerdicts([judged]), ...alerts.note(prepared.signalsOn?.(opened.id) ?? [])];
     });
     this.#alert(alerted);
     return both;

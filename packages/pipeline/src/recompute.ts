@@ -12,9 +12,11 @@ import {
   treeOfPayload,
 } from '@assay/core';
 import { RATE_FUNCTION } from '@assay/market';
+import { HOUR_FUNCTION } from '@assay/market/verify';
 import { type Catalogue, type CatalogueEntry, statementOf } from './catalogue.ts';
 import type { Inputs } from './derive.ts';
 import { figureCodeDigest, recomputeFigure } from './derive-figures.ts';
+import { minutesCodeDigest, recomputeMinutes } from './derive-minutes.ts';
 import { PORTFOLIO_FUNCTION, portfolioCodeDigest, recomputePortfolio } from './derive-portfolio.ts';
 import { rateCodeDigest, recomputeRates } from './derive-rates.ts';
 import { sameRows } from './execution-desk.ts';
@@ -69,16 +71,27 @@ export async function recompute(catalogue: Catalogue, named: CatalogueEntry): Pr
 }
 
 /** How each kind of derived figure is computed again. */
-const RECOMPUTE = { rate: recomputeRates, portfolio: recomputePortfolio, figure: recomputeFigure };
+const RECOMPUTE = {
+  rate: recomputeRates,
+  minutes: recomputeMinutes,
+  portfolio: recomputePortfolio,
+  figure: recomputeFigure,
+};
+const KINDS: ReadonlyMap<string, keyof typeof RECOMPUTE> = new Map([
+  [RATE_FUNCTION.name, 'rate'],
+  [HOUR_FUNCTION.name, 'minutes'],
+  [PORTFOLIO_FUNCTION, 'portfolio'],
+]);
 
 function kindOf(name: string): keyof typeof RECOMPUTE {
-  return name === RATE_FUNCTION.name ? 'rate' : name === PORTFOLIO_FUNCTION ? 'portfolio' : 'figure';
+  return KINDS.get(name) ?? 'figure';
 }
 
 /** Other code may make another figure: nothing is said about it. */
 function checkCode({ name, version, digest }: DerivationPredicate['function']): void {
   const digests = {
     rate: rateCodeDigest,
+    minutes: minutesCodeDigest,
     portfolio: portfolioCodeDigest,
     figure: () => figureCodeDigest(name),
   };

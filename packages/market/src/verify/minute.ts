@@ -1,9 +1,10 @@
 import { AssayError, type Candle, type Decimal } from '@assay/core';
 import { median } from '../panel/composite-bar.ts';
-import { instantOfDay, significant } from '../panel/index.ts';
+import { decimalOf, significant } from '../panel/decimal-of.ts';
+import { instantOfDay } from '../panel/panel.ts';
 import { significantDigits } from './venue-findings.ts';
 
-const MINUTE_MS = 60_000;
+export const MINUTE_MS = 60_000;
 const MAX_MINUTES = 200_000;
 const MAX_FEEDS = 32;
 const MAX_FINDINGS = 1000;
@@ -78,13 +79,20 @@ export interface MinuteFinding {
   to: string;
   /** The minute at whose end it was known: nothing later was needed to say that it had begun. */
   knownAt: string;
+  /** The minute at whose end it was known to be over; null while it is not. */
+  over: string | null;
+  /** Of a disagreement and of a depeg: the largest distance. */
+  worstBps: Decimal | null;
   text: string;
   /** What was read, at most eight values: the feed's and the others' median at that minute. */
   evidence: { stream: string; time: string; value: Decimal; others: Decimal | null }[];
 }
 
-interface Columns {
+/** A feed as one double a minute; NaN where there is nothing. */
+export interface Columns {
   stream: string;
+  /** Whether its volume is one of the asset, so that it can be judged. */
+  ownVolume: boolean;
   high: Float64Array;
   low: Float64Array;
   close: Float64Array;
@@ -108,53 +116,55 @@ export function crossVerifyMinutes(
   parameters: MinuteParameters = MINUTE_PARAMETERS,
 ): { findings: MinuteFinding[]; minutes: number } {
   const { feeds, startMs, length } = readFeeds(request.feeds, parameters);
-  const others = feeds.map((feed) => othersMedian(feeds, feed, length));
-  const at = (minute: number) => instantOfDay(startMs + minute * MINUTE_MS);
+  const { all, others } = mediansOf(feeds, length);
   const found: Raw[] = [];
+  const wholly = { since: 0, lateEnds: lateEnds(length, parameters) };
   for (const [f, feed] of feeds.entries()) {
     const rest = feeds.filter((other) => other !== feed);
     found.push(
       ...disagreements(feed, others[f]!, feeds.length, parameters),
-      ...spikes(feed, rest, others[f]!, parameters),
+      ...spikes(feed, rest, others[f]!, parameters, wholly).found,
       ...stale(feed, others[f]!, parameters),
-      ...late(feed, others[f]!, parameters),
-      ...volumes(feed, rest, parameters),
+      ...late(feed, others[f]!, parameters, wholly),
+      ...volumes(feed, rest, parameters, wholly),
     );
   }
-  if (request.stablecoin) found.push(...depegs(feeds, length, at, parameters));
-  found.sort((a, b) => a.from - b.from);
+  if (request.stablecoin) found.push(...depegs(feeds, all, startMs, parameters));
   let minutes = 0;
   for (let m = 0; m < length; m++) if (feeds.filter(({ volume }) => volume[m]! > 0).length >= 2) minutes++;
-  return {
-    minutes,
-    findings: dropTwins(found)
-      .slice(0, MAX_FINDINGS)
-      .map(({ kind, stream, from, to, known, text, evidence }) => ({
-        kind,
-        asset: request.asset,
-        stream,
-        from: at(from),
-        to: at(to),
-        knownAt: at(known),
-        text,
-        evidence: evidence.slice(0, MAX_EVIDENCE).map(({ stream: name, minute, value, others: rest }) => ({
-          stream: name,
-          time: at(minute),
-          value: significant(value) ?? '0',
-          others: rest === null ? null : significant(rest),
-        })),
-      })),
-  };
+  return { minutes, findings: told(found, request.asset, startMs) };
 }
 
-interface Raw {
+export interface Raw {
   kind: MinuteFinding['kind'];
   stream: string | null;
   from: number;
   to: number;
   known: number;
+  /** Minute at whose end it was known to be over. */
+  over: number | null;
+  worstBps?: number;
   text: string;
   evidence: { stream: string; minute: number; value: number; others: number | null }[];
+}
+
+/** Findings as they are given out: in the order of their first minute, and at most a thousand. */
+export function told(found: readonly Raw[], asset: string, startMs: number): MinuteFinding[] {
+  const at = (minute: number) => instantOfDay(startMs + minute * MINUTE_MS);
+  return dropTwins([...found].sort((a, b) => a.from - b.from))
+    .slice(0, MAX_FINDINGS)
+    .map(({ kind, stream, from, to, known, over, worstBps, text, evidence }) => ({
+      ...{ kind, asset, stream, from: at(from), to: at(to), knownAt: at(known) },
+      over: over === null ? null : at(over),
+      worstBps: worstBps === undefined ? null : decimalOf(worstBps, 2),
+      text,
+      evidence: evidence.slice(0, MAX_EVIDENCE).map(({ stream: name, minute, value, others: rest }) => ({
+        stream: name,
+        time: at(minute),
+        value: significant(value) ?? '0',
+        others: rest === null ? null : significant(rest),
+      })),
+    }));
 }
 
 /** Two feeds that disagree say so twice; once is enough. */
@@ -197,53 +207,94 @@ function readFeeds(
       next: 'verify a shorter period at a time',
     });
   }
-  const column = () => new Float64Array(length).fill(Number.NaN);
   const read = feeds.map(({ stream, rows }, f): Columns => {
-    const columns = {
-      stream,
-      high: column(),
-      low: column(),
-      close: column(),
-      volume: column(),
-      fresh: column(),
-    };
-    for (const [i, row] of rows.entries()) {
-      const m = (times[f]![i]! - first) / MINUTE_MS;
-      const [high, low, close, volume] = [row.high, row.low, row.close, row.volume].map(Number) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      // The first row of a minute counts; what is no candle is no measurement.
-      if (!Number.isNaN(columns.close[m]!) || !(low > 0 && high >= low && close >= low && close <= high)) {
-        continue;
-      }
-      columns.high[m] = high;
-      columns.low[m] = low;
-      columns.close[m] = close;
-      columns.volume[m] = volume >= 0 ? volume : Number.NaN;
-    }
-    let lastTrade = Number.NEGATIVE_INFINITY;
-    for (let m = 0; m < length; m++) {
-      if (columns.volume[m]! > 0) lastTrade = m;
-      if (m - lastTrade <= maxAgeMinutes) columns.fresh[m] = columns.close[lastTrade]!;
-    }
-    return columns;
+    const columns = emptyColumns(stream, length);
+    for (const [i, row] of rows.entries()) readCandle(columns, (times[f]![i]! - first) / MINUTE_MS, row);
+    return refreshed(columns, maxAgeMinutes);
   });
   return { feeds: read, startMs: first, length };
 }
 
-function othersMedian(feeds: readonly Columns[], feed: Columns, length: number): Float64Array {
-  const rest = feeds.filter((other) => other !== feed);
-  return Float64Array.from({ length }, (_, m) =>
-    median(rest.map(({ fresh }) => fresh[m]!).filter((price) => !Number.isNaN(price))),
-  );
+export function emptyColumns(stream: string, length: number, ownVolume = true): Columns {
+  const column = () => new Float64Array(length).fill(Number.NaN);
+  return {
+    ...{ stream, ownVolume, high: column(), low: column(), close: column(), volume: column() },
+    fresh: column(),
+  };
+}
+
+/** The first row of a minute counts; what is no candle is no measurement. */
+export function readCandle({ high, low, close, volume }: Columns, m: number, row: Candle): void {
+  if (!Number.isNaN(close[m]!)) return;
+  const [top, bottom, last, traded] = [
+    Number(row.high),
+    Number(row.low),
+    Number(row.close),
+    Number(row.volume),
+  ];
+  if (!(bottom > 0 && top >= bottom && last >= bottom && last <= top)) return;
+  high[m] = top;
+  low[m] = bottom;
+  close[m] = last;
+  volume[m] = traded >= 0 ? traded : Number.NaN;
+}
+
+/** Notes the last traded close of each minute, where it is not too old. */
+export function refreshed(columns: Columns, maxAgeMinutes: number): Columns {
+  const { close, volume, fresh } = columns;
+  let lastTrade = Number.NEGATIVE_INFINITY;
+  for (let m = 0; m < close.length; m++) {
+    if (volume[m]! > 0) lastTrade = m;
+    if (m - lastTrade <= maxAgeMinutes) fresh[m] = close[lastTrade]!;
+  }
+  return columns;
+}
+
+/** Medians of each minute's fresh prices: of all feeds, and of those beside each one. */
+export function mediansOf(
+  feeds: readonly Columns[],
+  length: number,
+): { all: Float64Array; others: Float64Array[] } {
+  const column = () => new Float64Array(length).fill(Number.NaN);
+  const [all, others] = [column(), feeds.map(column)];
+  const prices = new Float64Array(feeds.length);
+  const owners = new Int32Array(feeds.length);
+  for (let m = 0; m < length; m++) {
+    let count = 0;
+    for (const [f, { fresh }] of feeds.entries()) {
+      const price = fresh[m]!;
+      if (Number.isNaN(price)) continue;
+      let place = count++;
+      for (; place > 0 && prices[place - 1]! > price; place--) {
+        prices[place] = prices[place - 1]!;
+        owners[place] = owners[place - 1]!;
+      }
+      prices[place] = price;
+      owners[place] = f;
+    }
+    if (count === 0) continue;
+    // The one at `skipped` is passed over; none is when it lies beyond the last.
+    const middle = (left: number, skipped: number) => {
+      const at = (i: number) => prices[i < skipped ? i : i + 1]!;
+      const half = left >> 1;
+      return left % 2 === 1 ? at(half) : (at(half - 1) + at(half)) / 2;
+    };
+    all[m] = middle(count, count);
+    for (const other of others) other[m] = all[m]!;
+    for (let place = 0; place < count; place++)
+      others[owners[place]!]![m] = count === 1 ? Number.NaN : middle(count - 1, place);
+  }
+  return { all, others };
 }
 
 /** Runs of minutes for which something holds, at least so long; a break of up to `bridge` minutes does not end one. */
-function runs(length: number, holds: (m: number) => boolean, least: number, bridge = 0): [number, number][] {
-  const found: [number, number][] = [];
+function runs(
+  length: number,
+  holds: (m: number) => boolean,
+  least: number,
+  bridge = 0,
+): { from: number; to: number; over: number | null }[] {
+  const found: { from: number; to: number; over: number | null }[] = [];
   let start = -1;
   let end = -1;
   for (let m = 0; m <= length; m++) {
@@ -251,14 +302,14 @@ function runs(length: number, holds: (m: number) => boolean, least: number, brid
       if (start < 0) start = m;
       end = m;
     } else if (start >= 0 && (m === length || m - end > bridge)) {
-      if (end - start + 1 >= least) found.push([start, end]);
+      if (end - start + 1 >= least) found.push({ from: start, to: end, over: m === length ? null : m });
       start = -1;
     }
   }
   return found;
 }
 
-function disagreements(
+export function disagreements(
   { stream, fresh }: Columns,
   others: Float64Array,
   feeds: number,
@@ -266,7 +317,7 @@ function disagreements(
 ): Raw[] {
   const deviation = (m: number) => (fresh[m]! / others[m]! - 1) * 10_000;
   return runs(fresh.length, (m) => Math.abs(deviation(m)) >= disagreementBps, disagreementMinutes, 5).map(
-    ([from, to]) => {
+    ({ from, to, over }) => {
       const worst = worstOf(from, to, (m) => Math.abs(deviation(m)));
       return {
         kind: 'disagreement',
@@ -274,7 +325,9 @@ function disagreements(
         from,
         to,
         known: Math.min(from + disagreementMinutes - 1, to),
-        text: `${stream} is ${percent(deviation(worst))} from the others' median at worst, over ${to - from + 1} minutes`,
+        over,
+        worstBps: deviation(worst),
+        text: `${stream} is ${percent(deviation(worst))} from the others' median at worst`,
         evidence: [from, worst, to].map((minute) => ({
           stream,
           minute,
@@ -286,16 +339,24 @@ function disagreements(
   );
 }
 
-function spikes(
+/**
+ * Minutes that the others did not follow: one is judged when they have had their minutes to.
+ *
+ * @param scope findings known from `since` on; `usual` is the usual deviation before them, where that is known.
+ * @returns also the usual deviation after the last minute that was judged.
+ */
+export function spikes(
   feed: Columns,
   rest: readonly Columns[],
   others: Float64Array,
   { spikeBps, spikeTimesUsual, followMinutes }: MinuteParameters,
-): Raw[] {
+  { since, usual: before }: { since: number; usual?: number },
+): { found: Raw[]; usual: number } {
   const { stream, high, low, fresh } = feed;
   const found: Raw[] = [];
-  let usual = 0;
-  for (let m = 1; m < high.length; m++) {
+  let usual = before ?? 0;
+  const first = Math.max(since - followMinutes, 1);
+  for (let m = before === undefined ? 1 : first; m < high.length - followMinutes; m++) {
     const deviation = Math.abs(fresh[m]! / others[m]! - 1);
     const own = fresh[m - 1]!;
     const limit = Math.max(spikeBps / 10_000, usual * spikeTimesUsual);
@@ -303,7 +364,7 @@ function spikes(
       // Four hours of memory; one spike can raise it by four times at most.
       usual += (Math.min(deviation, usual === 0 ? deviation : 4 * usual) - usual) / 240;
     }
-    if (!(feed.volume[m]! > 0) || Number.isNaN(own)) continue;
+    if (m < first || !(feed.volume[m]! > 0) || Number.isNaN(own)) continue;
     const up = high[m]! > own * (1 + limit);
     const down = low[m]! < own * (1 - limit);
     if (!up && !down) continue;
@@ -318,7 +379,8 @@ function spikes(
       stream,
       from: m,
       to: m,
-      known: Math.min(m + followMinutes, high.length - 1),
+      known: m + followMinutes,
+      over: m + followMinutes,
       text: `${stream} traded at ${value}, ${percent((value / bound - 1) * 10_000)} beyond anything on the others within ${followMinutes} minutes`,
       evidence: [
         { stream, minute: m - 1, value: own, others: others[m - 1]! },
@@ -326,7 +388,7 @@ function spikes(
       ],
     });
   }
-  return found;
+  return { found, usual };
 }
 
 /** Highest and lowest that the others traded at. */
@@ -342,7 +404,7 @@ function reach(feeds: readonly Columns[], from: number, to: number): [number, nu
   return [top, bottom];
 }
 
-function stale(
+export function stale(
   { stream, close, volume }: Columns,
   others: Float64Array,
   { staleMinutes, staleMoveBps }: MinuteParameters,
@@ -355,6 +417,7 @@ function stale(
     if (since < 0 || (traded && close[m] !== close[since])) {
       // Before the first trade nothing can be stale.
       if (traded) since = m;
+      if (told) told.over = m;
       told = null;
       continue;
     }
@@ -370,6 +433,7 @@ function stale(
         from: since,
         to: m,
         known: m,
+        over: null,
         text: silent
           ? `${stream} has no trade for ${m - since} minutes while the others moved by ${percent(moved)}`
           : `${stream} repeats ${close[since]} for ${m - since} minutes while the others moved by ${percent(moved)}`,
@@ -387,18 +451,21 @@ function stale(
 }
 
 /** A feed whose returns follow the others' of some minutes before, and not those of the same minute. */
-function late(
+export function late(
   { stream, fresh }: Columns,
   others: Float64Array,
   { lateWindowMinutes, lateMinutes }: MinuteParameters,
+  { lateEnds: ends }: { lateEnds: readonly number[] },
 ): Raw[] {
   const found: Raw[] = [];
-  const returnOf = (prices: Float64Array, m: number) => Math.log(prices[m]! / prices[m - 1]!);
-  for (let end = lateWindowMinutes + lateMinutes; end < fresh.length; end += lateWindowMinutes) {
+  if (ends.length === 0) return found;
+  const [own, theirs] = [returnsOf(fresh), returnsOf(others)];
+  for (const end of ends) {
     const correlation = (lag: number) => {
       let [n, x, y, xx, yy, xy] = [0, 0, 0, 0, 0, 0];
       for (let m = end - lateWindowMinutes + 1; m <= end; m++) {
-        const [a, b] = [returnOf(fresh, m), returnOf(others, m - lag)];
+        const a = own[m]!;
+        const b = theirs[m - lag]!;
         if (Number.isNaN(a + b)) continue;
         n++;
         x += a;
@@ -416,10 +483,15 @@ function late(
       const one = correlation(lag);
       if (one > best.correlation) best = { lag, correlation: one };
     }
-    if (best.lag === 0 || !(best.correlation >= 0.5 && best.correlation >= 2 * now)) continue;
+    if (best.lag === 0 || !(best.correlation >= 0.5 && best.correlation >= 2 * now)) {
+      const before = found.at(-1);
+      if (before && before.over === null) before.over = end;
+      continue;
+    }
     const last = found.at(-1);
     if (last && last.to === end - lateWindowMinutes) {
       last.to = end;
+      last.over = null;
       continue;
     }
     found.push({
@@ -428,6 +500,7 @@ function late(
       from: end - lateWindowMinutes + 1,
       to: end,
       known: end,
+      over: null,
       text: `${stream} runs ${best.lag} minutes behind: its returns correlate ${best.correlation.toFixed(2)} with the others' of then, ${now.toFixed(2)} with those of the same minute`,
       evidence: [{ stream, minute: end, value: fresh[end]!, others: others[end]! }],
     });
@@ -435,32 +508,62 @@ function late(
   return found;
 }
 
-/** Hours whose volume no market makes. */
-function volumes(feed: Columns, rest: readonly Columns[], parameters: MinuteParameters): Raw[] {
-  const hours = Math.floor(feed.close.length / 60);
-  const own = hourly(feed, hours);
-  const theirs = rest.map((other) => hourly(other, hours).volume);
+/** Where the windows of lateness end that lie in so many minutes. */
+function lateEnds(length: number, { lateWindowMinutes, lateMinutes }: MinuteParameters): number[] {
+  const ends: number[] = [];
+  for (let end = lateWindowMinutes + lateMinutes; end < length; end += lateWindowMinutes) ends.push(end);
+  return ends;
+}
+
+function returnsOf(prices: Float64Array): Float64Array {
+  return prices.map((price, m) => Math.log(price / prices[m - 1]!));
+}
+
+/** A feed's hours: volume, range of prices, and share of minutes with round volume. */
+export interface Hours {
+  volume: number[];
+  range: number[];
+  round: number[];
+}
+
+/**
+ * Hours whose volume no market makes.
+ *
+ * @param scope whole hours from minute `since` on are judged; `before` gives the hours before them by stream.
+ */
+export function volumes(
+  feed: Columns,
+  rest: readonly Columns[],
+  parameters: MinuteParameters,
+  { since, before }: { since: number; before?: ReadonlyMap<string, Hours> },
+): Raw[] {
+  if (!feed.ownVolume) return [];
+  const read = (one: Columns) => hourly(one, since, before?.get(one.stream));
+  const own = read(feed);
+  const theirs = rest.filter(({ ownVolume }) => ownVolume).map((other) => read(other).volume);
   const found: Raw[] = [];
-  for (let h = 0; h < hours; h++) {
+  const told = own.volume.length - Math.floor((feed.close.length - since) / 60);
+  for (let h = told; h < own.volume.length; h++) {
+    const from = since + (h - told) * 60;
     const text =
-      loudButQuiet(feed.stream, own, theirs, h, parameters) ?? patterned(feed, h, own.round, parameters);
-    if (text === null) continue;
+      loudButQuiet(feed.stream, own, theirs, h, parameters) ??
+      patterned(feed, from, h, own.round, parameters);
     const last = found.at(-1);
-    if (last && last.to === h * 60 - 1) {
-      last.to = h * 60 + 59;
+    const next = last !== undefined && last.to === from - 1;
+    if (text === null) {
+      if (next) last.over = from + 59;
+      continue;
+    }
+    if (next) {
+      last.to = from + 59;
       continue;
     }
     found.push({
-      kind: 'volume',
-      stream: feed.stream,
-      from: h * 60,
-      to: h * 60 + 59,
-      known: h * 60 + 59,
-      text,
+      ...{ kind: 'volume', stream: feed.stream, from, to: from + 59, known: from + 59, over: null, text },
       evidence: [
         {
           stream: feed.stream,
-          minute: h * 60,
+          minute: from,
           value: own.volume[h]!,
           others: theirs.length > 0 ? median(theirs.map((volume) => volume[h]!)) : null,
         },
@@ -470,11 +573,16 @@ function volumes(feed: Columns, rest: readonly Columns[], parameters: MinutePara
   return found;
 }
 
-function hourly({ high, low, close, volume }: Columns, hours: number) {
-  const made = { volume: [] as number[], range: [] as number[], round: [] as number[] };
-  for (let h = 0; h < hours; h++) {
+/** The hours before, and those from minute `since` on. */
+export function hourly({ high, low, close, volume }: Columns, since: number, before?: Hours): Hours {
+  const made: Hours = {
+    volume: [...(before?.volume ?? [])],
+    range: [...(before?.range ?? [])],
+    round: [...(before?.round ?? [])],
+  };
+  for (let from = since; from + 60 <= close.length; from += 60) {
     let [total, top, bottom, traded, round, last] = [0, Number.NaN, Number.NaN, 0, 0, Number.NaN];
-    for (let m = h * 60; m < h * 60 + 60; m++) {
+    for (let m = from; m < from + 60; m++) {
       const one = volume[m]!;
       if (!(one > 0)) continue;
       total += one;
@@ -507,11 +615,12 @@ function loudButQuiet(
 
 function patterned(
   { stream, volume }: Columns,
+  from: number,
   h: number,
   roundShares: readonly number[],
   { roundShare, sameShare }: MinuteParameters,
 ): string | null {
-  const traded = [...volume.subarray(h * 60, h * 60 + 60)].filter((one) => one > 0);
+  const traded = [...volume.subarray(from, from + 60)].filter((one) => one > 0);
   if (traded.length < 30) return null;
   const before = roundShares.slice(Math.max(h - 24, 0), h).filter((share) => !Number.isNaN(share));
   if (roundShares[h]! >= Number(roundShare) && before.length >= 12 && median(before) <= 0.2) {
@@ -531,46 +640,59 @@ function ratioToUsual(hours: readonly number[], h: number): number {
   return before.length < 12 ? Number.NaN : hours[h]! / median(before);
 }
 
-function depegs(
+/**
+ * Stretches in which the feeds' median kept away from a dollar.
+ *
+ * @param open one that began before the first minute, or was known to be open at `since`; recovery is looked for in the
+ *   minutes that may complete it from `since` on.
+ */
+export function depegs(
   feeds: readonly Columns[],
-  length: number,
-  at: (minute: number) => string,
+  price: Float64Array,
+  startMs: number,
   { depegBps, depegMinutes, recoveryBps, recoveryMinutes }: MinuteParameters,
+  { since, open }: { since: number; open: boolean } = { since: 0, open: false },
 ): Raw[] {
-  const price = Float64Array.from({ length }, (_, m) =>
-    median(feeds.map(({ fresh }) => fresh[m]!).filter((one) => !Number.isNaN(one))),
-  );
+  const { length } = price;
   const distance = (m: number) => (price[m]! - 1) * 10_000;
+  // A minute without a price is no recovery.
+  const near = (i: number) => Math.abs(distance(i)) < recoveryBps;
   const found: Raw[] = [];
   let m = 0;
+  let begun = open;
   while (m < length) {
-    const onset = firstRun(m, length, (i) => Math.abs(distance(i)) >= depegBps, depegMinutes);
+    const onset = begun
+      ? Math.max(since - recoveryMinutes + 1, 0)
+      : firstRun(m, length, (i) => Math.abs(distance(i)) >= depegBps, depegMinutes);
     if (onset === null) break;
-    const over = firstRun(
-      onset + depegMinutes,
-      length,
-      (i) => Number.isNaN(price[i]!) || Math.abs(distance(i)) < recoveryBps,
-      recoveryMinutes,
-    );
-    const to = over === null ? length - 1 : over - 1;
+    const over = firstRun(begun ? onset : onset + depegMinutes, length, near, recoveryMinutes);
+    begun = false;
+    const to = over === null ? length - 1 : Math.max(over - 1, 0);
     const worst = worstOf(onset, to, (i) => Math.abs(distance(i)));
     found.push({
-      kind: 'depeg',
-      stream: null,
-      from: onset,
-      to,
-      known: onset + depegMinutes - 1,
-      text: `${percent(distance(worst))} from 1 USD at worst, at ${at(worst)}; ${
-        over === null ? 'not recovered' : `within ${recoveryBps} bps again from ${at(over)}`
-      }`,
+      ...{ kind: 'depeg', stream: null, from: onset, to, known: onset + depegMinutes - 1 },
+      over: over === null ? null : over + recoveryMinutes - 1,
+      worstBps: distance(worst),
+      text: depegText(
+        distance(worst),
+        instantOfDay(startMs + worst * MINUTE_MS),
+        recoveryBps,
+        over === null ? null : instantOfDay(startMs + over * MINUTE_MS),
+      ),
       evidence: feeds
         .filter(({ fresh }) => !Number.isNaN(fresh[worst]!))
         .map(({ stream, fresh }) => ({ stream, minute: worst, value: fresh[worst]!, others: price[worst]! })),
     });
-    m = to + 1;
     if (over === null) break;
+    m = over;
   }
   return found;
+}
+
+export function depegText(worstBps: number, at: string, recoveryBps: number, back: string | null): string {
+  return `${percent(worstBps)} from 1 USD at worst, at ${at}; ${
+    back === null ? 'not recovered' : `within ${recoveryBps} bps again from ${back}`
+  }`;
 }
 
 function firstRun(from: number, length: number, holds: (m: number) => boolean, least: number): number | null {
@@ -584,7 +706,8 @@ function firstRun(from: number, length: number, holds: (m: number) => boolean, l
 
 function worstOf(from: number, to: number, badness: (m: number) => number): number {
   let worst = from;
-  for (let m = from; m <= to; m++) if (badness(m) > badness(worst)) worst = m;
+  for (let m = from; m <= to; m++)
+    if (!(badness(m) <= badness(worst)) && !Number.isNaN(badness(m))) worst = m;
   return worst;
 }
 
