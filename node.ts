@@ -304,17 +304,14 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     registered,
   });
   pipeline.subscribe(emit);
-  await pipeline.recover();
-  closing(closers, keepTicking(pipeline));
   const trading =
     market &&
     options.market &&
     closing(
       closers,
       startMarket(market, options.market, {
-        catalogue,
+        ...{ catalogue, pipeline, book: alerts },
         catalogueFile: layout.catalogue,
-        pipeline,
         webhookSecret: secret('webhooks'),
         baseUrl: () => address,
         onTrouble: (text) => {
@@ -323,6 +320,9 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
         },
       }),
     );
+  // After the market: what it finds may be news to somebody who asked to be told.
+  await pipeline.recover();
+  closing(closers, keepTicking(pipeline));
 
   const economy =
     chain &&

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type DataContract, marketContract, openRuleEngine } from '@assay/checks';
 import { decodePayload } from '@assay/core';
 import { FIGURES, type FigureName } from '@assay/market';
-import { type MarketFeed, openMarketFeed } from '@assay/sources';
+import { type MarketFeed, openMarketFeed, recordProvider } from '@assay/sources';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AlertBook } from './alert-book.ts';
 import { AlertOutbox } from './alert-outbox.ts';
@@ -155,9 +155,9 @@ test('a portfolio is recorded once, computes again, and says what it is made of'
 });
 
 test('rules open alerts about the latest day, each with the row that shows it', async () => {
-  const { catalogue, desk, pipeline } = whole;
+  const { catalogue, desk, pipeline, book } = whole;
   const outbox = new AlertOutbox(catalogue, { baseUrl: () => 'http://node' });
-  const alerts = new MarketAlerts({ catalogue, market: desk, pipeline, outbox, nowMs: () => 0 });
+  const alerts = new MarketAlerts({ catalogue, market: desk, pipeline, book, outbox, nowMs: () => 0 });
   const { preview } = alerts.put({
     ...{
       id: 'btc',
@@ -186,6 +186,85 @@ test('rules open alerts about the latest day, each with the row that shows it', 
   });
   alerts.remove('btc');
   expect(() => alerts.remove('grade-move')).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+});
+
+test('an incident in the data reaches who asked for it, in the transaction that notes it', async () => {
+  const { catalogue, pipeline, book, desk } = await open('incident', feed);
+  const outbox = new AlertOutbox(catalogue, { baseUrl: () => 'http://node' });
+  const alerts = new MarketAlerts({ catalogue, market: desk, pipeline, book, outbox, nowMs: () => 0 });
+  const rule = {
+    ...{ id: 'bad-data', name: 'Bad data', figure: 'incidents', channel: 'webhook', cooldownMinutes: 0 },
+    ...{ target: 'https://example.org/', expression: 'row.stream.endsWith(".bars.1d") && row.count >= 1' },
+  };
+  alerts.put(rule);
+  const events: { type: string; id?: string }[] = [];
+  pipeline.subscribe((event) => events.push(event));
+  const stream = feed.streams.find(({ kind }) => kind === 'bars')!;
+  const { fromMs } = feed.range();
+  const { rows } = await feed.fetch(stream.name, fromMs, fromMs + DAY_MS);
+  const provider = recordProvider({ signer: await signerOf(1), adapter: 'test/1.0.0', mode: 'simulated' });
+  const { opened, payload } = await provider.observe({
+    rows: rows.map((row, i) => (i === 0 ? { ...row, low: '9999999' } : row)),
+    period: { from: instantOf(fromMs), to: instantOf(fromMs + DAY_MS) },
+    gaps: [],
+    ...{ stream, observedAt: instantOf(fromMs + DAY_MS), sequence: 1, previous: null },
+  });
+  await pipeline.observe([{ envelope: opened.envelope, payload }]);
+  const [message] = outbox.list(1);
+  expect(message).toMatchObject({ rule: 'bad-data', state: 'waiting' });
+  expect(JSON.parse(message!.body).data).toMatchObject({
+    stream: stream.name,
+    record: opened.id,
+    evidence: { page: `http://node/records/${opened.id}` },
+  });
+  // The event names the record that shows it.
+  expect(events.find(({ type }) => type === 'alert')).toMatchObject({ id: opened.id });
+  const [incident] = book.list({ stream: stream.name, limit: 1 });
+  // Nothing is owed for what was not kept.
+  const before = outbox.list(99).length;
+  expect(() =>
+    catalogue.sql.transaction(() => {
+      book.note([{ ...incident!, check: 'other', status: 'fail', observation: opened.id, at: instantOf(0) }]);
+      throw new Error('a crash');
+    }),
+  ).toThrow('a crash');
+  expect(outbox.list(99)).toHaveLength(before);
+  // A rule that comes later is told of what is open, once.
+  expect(alerts.put({ ...rule, id: 'late' }).preview.fail).toBeGreaterThan(0);
+  await alerts.evaluate();
+  await alerts.evaluate();
+  expect(outbox.list(99).filter(({ rule }) => rule === 'late')).toHaveLength(before);
+  catalogue.sql.close();
+});
+
+test('a rule that is taken away or disabled ends its alerts, and one that is put again finds them anew', async () => {
+  const { catalogue, desk, pipeline, book } = whole;
+  const outbox = new AlertOutbox(catalogue, { baseUrl: () => 'http://node' });
+  const alerts = new MarketAlerts({ catalogue, market: desk, pipeline, book, outbox, nowMs: Date.now });
+  const rule = {
+    ...{ id: 'eth', name: 'ETH', figure: 'grades', expression: 'row.asset == "ETH"' },
+    ...{ channel: 'webhook', target: 'https://example.org/wrong', cooldownMinutes: 0 },
+  };
+  const state = () => book.list({ limit: 999 }).find(({ check }) => check === 'eth:ETH')?.state;
+  const owed = () =>
+    outbox
+      .list(99)
+      .filter(({ rule, state }) => rule === 'eth' && state === 'waiting')
+      .map(({ target }) => target);
+  alerts.put(rule);
+  await alerts.evaluate();
+  expect([state(), owed()]).toEqual(['open', ['https://example.org/wrong']]);
+  // What is owed goes to the new target only.
+  alerts.put({ ...rule, target: 'https://example.org/right' });
+  await alerts.evaluate();
+  expect([state(), owed()]).toEqual(['open', ['https://example.org/right']]);
+  alerts.put({ ...rule, enabled: false });
+  expect([state(), owed()]).toEqual(['recovered', []]);
+  alerts.put(rule);
+  await alerts.evaluate();
+  expect(state()).toBe('open');
+  alerts.remove('eth');
+  expect([state(), owed()]).toEqual(['recovered', []]);
 });
 
 /** A fifth of the simulated market: quick, and nothing depends on how many there are. */
@@ -254,6 +333,10 @@ async function open(name: string, source: MarketFeed, onStep: () => void = () =>
     nowMs: () => time.nowMs,
     onTrouble: () => undefined,
   });
+<<<<<<< HEAD
   desks.push(desk);
   return { catalogue, desk, pipeline };
+=======
+  return { catalogue, desk, pipeline, book: alerts };
+>>>>>>> m-cold
 }

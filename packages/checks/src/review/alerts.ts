@@ -82,6 +82,11 @@ export function acknowledge(alert: Alert, by: string, at: string): Alert {
   return moved({ ...alert, acknowledged: { at, by } }, 'acknowledged', at, `acknowledged by ${by}`);
 }
 
+/** Ends an alert because nobody asks its question any more. */
+export function withdrawn(alert: Alert, at: string, reason: string): Alert {
+  return moved({ ...alert, recoveredAt: at }, 'recovered', at, reason);
+}
+
 /** How long a check must pass before its alert is over. */
 export function recoverySeconds({ flaps }: Pick<Alert, 'flaps'>): number {
   return RECOVER_SECONDS * 2 ** flaps;
@@ -131,12 +136,17 @@ export function signalsOf(verdict: VerdictPredicate): Signal[] {
   });
 }
 
-/** Whether a stream that promises to be fresh is silent. */
+/**
+ * Whether a stream that promises to be fresh is silent.
+ *
+ * @param observation id of its newest observation, which shows since when.
+ */
 export function silence(
   stream: string,
   promise: { maxSeconds: number },
   newest: string,
   now: string,
+  observation?: string,
 ): Signal {
   const silent = secondsBetween(newest, now);
   const status = silent > promise.maxSeconds ? 'fail' : 'pass';
@@ -144,7 +154,8 @@ export function silence(
     status === 'fail'
       ? `nothing since ${newest}, for ${silent} s; at most ${promise.maxSeconds} s are promised`
       : `newest data ends at ${newest}`;
-  return { stream, check: 'silence', status, severity: 'critical', reason, at: now };
+  const signal = { stream, check: 'silence', status, severity: 'critical', reason, at: now } as const;
+  return observation === undefined ? signal : { ...signal, observation };
 }
 
 const SCALE = 6;

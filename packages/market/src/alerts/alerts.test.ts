@@ -46,6 +46,27 @@ test('an expression reaches nothing but the rows, ends, and gives true or false'
     expect(ask(inherited, {})).toBe('unknown');
 });
 
+test('nothing that takes for ever can be written, however it is spelt', () => {
+  const list = `[${Array(12).fill(1).join(',')}]`;
+  let nested = 'row.a == 2';
+  for (let i = 0; i < 7; i++) nested = `${list}.exists(v${i}, ${nested})`;
+  for (const bad of [
+    nested,
+    'row.list.exists(x, x.list.map(y, y).size() > 1)',
+    'row.list.all(x, true || row.list.filter(y, y > 1).size() > 0)',
+    'row.a.matches//\n("(a+)+$")',
+    'cel.bind(a, row.s + row.s, cel.bind(b, a + a, b == ""))',
+  ])
+    expect(() => compileRule(bad), bad).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }));
+  // One list after another ends soon; a text that only looks like a call is a text.
+  expect(
+    ask('row.list.filter(x, x > 1).exists(x, x == 2) && row.list.size() == 2', { list: ['1', '2'] }),
+  ).toBe('fail');
+  expect(
+    ask('row.symbol == "matches(" || row.list.exists(x, x == 2)', { symbol: 'matches(', list: [] }),
+  ).toBe('fail');
+});
+
 test('built-in rules hold for rows that warrant them, and only for those', () => {
   const rule = (id: string) => BUILT_IN_RULES.find((one) => one.id === id)!.expression;
   const grades = (change: string | null) => ({ trader: { grade: '50', change }, investor: null });
