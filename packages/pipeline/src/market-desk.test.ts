@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DataContract, marketContract, openRuleEngine } from '@assay/checks';
-import { decodePayload } from '@assay/core';
+import { AssayError, decodePayload } from '@assay/core';
 import { FIGURES, type FigureName } from '@assay/market';
 import { type MarketFeed, openMarketFeed, recordProvider } from '@assay/sources';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -127,6 +127,32 @@ test('lies about later days change no earlier row', async () => {
   }
   other.catalogue.sql.close();
 }, 90_000);
+
+test('a venue that does not answer stops nobody else, and what it missed comes later', async () => {
+  const { fromMs } = feed.range();
+  const [venue, other] = feed.streams.filter(({ kind }) => kind === 'bars').map(({ name }) => name);
+  const day = { toMs: fromMs + 40 * DAY_MS, down: true };
+  const troubles: string[] = [];
+  const halting: MarketFeed = {
+    ...feed,
+    range: () => ({ fromMs, toMs: day.toMs }),
+    async fetch(stream, from, to) {
+      if (day.down && stream === venue)
+        throw new AssayError('SOURCE_UNREACHABLE', `${stream} did not answer`);
+      return feed.fetch(stream, from, to);
+    },
+  };
+  const { catalogue, desk } = await open('down', halting, () => undefined, troubles);
+  await desk.run(new AbortController().signal);
+  expect(catalogue.head(venue!)).toBeNull();
+  expect(catalogue.head(other!)?.to).toBe(instantOf(day.toMs));
+  expect(desk.rows('grades').length).toBeGreaterThan(0);
+  expect(troubles.some((text) => text.includes(`${venue} did not answer`))).toBe(true);
+  Object.assign(day, { toMs: day.toMs + DAY_MS, down: false });
+  await desk.run(new AbortController().signal);
+  expect(catalogue.head(venue!)?.to).toBe(instantOf(day.toMs));
+  catalogue.sql.close();
+}, 60_000);
 
 test('a portfolio is recorded once, computes again, and says what it is made of', async () => {
   const assets = whole.desk
@@ -290,7 +316,12 @@ function payloadsOf(catalogue: Catalogue, figure: FigureName) {
 }
 
 /** A desk on a folder. `onStep` is called before each step that is recorded, and may cut the run off. */
-async function open(name: string, source: MarketFeed, onStep: () => void = () => undefined) {
+async function open(
+  name: string,
+  source: MarketFeed,
+  onStep: () => void = () => undefined,
+  troubles: string[] = [],
+) {
   const [signer, checker] = await Promise.all([signerOf(1), signerOf(2)]);
   const catalogue = new Catalogue(join(folder, `${name}.db`));
   const contracts = new Map<string, DataContract>(
@@ -331,7 +362,7 @@ async function open(name: string, source: MarketFeed, onStep: () => void = () =>
     },
     signerOf: () => signer,
     nowMs: () => time.nowMs,
-    onTrouble: () => undefined,
+    onTrouble: ({ message }) => troubles.push(message),
   });
   desks.push(desk);
   return { catalogue, desk, pipeline, book: alerts };

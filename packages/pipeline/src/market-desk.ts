@@ -10,7 +10,13 @@ import {
 } from '@assay/core';
 import { FIGURES, type FigureName, type FigureRows } from '@assay/market';
 import { parsePortfolioRequest } from '@assay/market/portfolio';
-import { type MarketFeed, recordProvider, splitAtMonths } from '@assay/sources';
+import {
+  type MarketFeed,
+  type MarketRecord,
+  type MarketStream,
+  recordProvider,
+  splitAtMonths,
+} from '@assay/sources';
 import type { Catalogue, CatalogueEntry } from './catalogue.ts';
 import { instantOf, type ReadInput } from './derive.ts';
 import { figureStream } from './derive-figures.ts';
@@ -29,6 +35,8 @@ const RETRY_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const PORTFOLIOS_PER_HOUR = 120;
 const MAX_PORTFOLIOS = 200;
+/** Malformed rows of one fetch that are told one by one. */
+const MOST_TOLD = 10;
 const FIGURE_LIMIT_MS = 10 * 60_000;
 const PORTFOLIO_LIMIT_MS = 30_000;
 const MAX_ROWS = 100_000;
@@ -251,32 +259,65 @@ export class MarketDesk implements MarketView {
 
   /** Takes what every stream has up to a time. A stream that does not answer comes later. */
   async #observe(historyFromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
-    const { catalogue, feed, pipeline, signerOf } = this.#o;
+    const { catalogue, feed, pipeline, onTrouble } = this.#o;
+    let prices = 0;
+    let silent: AssayError | null = null;
     for (const stream of feed.streams) {
-      let head = catalogue.head(stream.name);
+      const head = catalogue.head(stream.name);
       const fromMs = Math.max(head ? Date.parse(head.to) : historyFromMs, historyFromMs);
-      if (fromMs >= toMs) continue;
-      const { rows, malformed } = await feed.fetch(stream.name, fromMs, toMs, signal);
-      for (const error of malformed) this.#o.onTrouble(error);
-      const provider = recordProvider({
-        signer: signerOf(stream.venue),
-        adapter: feed.adapter,
-        mode: feed.mode,
-      });
-      const signed: { envelope: unknown; payload: Uint8Array }[] = [];
-      for (const batch of splitAtMonths(rows, fromMs, toMs)) {
-        const { opened, payload } = await provider.observe({
-          ...batch,
-          stream,
-          observedAt: this.#clock(Date.parse(batch.period.to)),
-          sequence: (head?.sequence ?? 0) + 1,
-          previous: head?.id ?? null,
-        });
-        head = { id: opened.id, sequence: (head?.sequence ?? 0) + 1, to: batch.period.to };
-        signed.push({ envelope: opened.envelope, payload });
+      if (fromMs < toMs) {
+        try {
+          const { rows, malformed } = await feed.fetch(stream.name, fromMs, toMs, signal);
+          this.#tell(stream.name, malformed);
+          await pipeline.observe(await this.#sign(stream, rows, fromMs, toMs));
+        } catch (error) {
+          if (!(error instanceof AssayError && error.code === 'SOURCE_UNREACHABLE')) throw error;
+          // The others go on without it; what it missed comes when it answers again.
+          silent = error;
+          onTrouble(error);
+          continue;
+        }
       }
-      await pipeline.observe(signed);
+      if (stream.kind === 'bars') prices += 1;
     }
+    // Figures without any price would leave a hole that nothing fills.
+    if (silent && prices === 0) throw silent;
+  }
+
+  /** Rows as the batches that their provider signs. */
+  async #sign(stream: MarketStream, rows: readonly MarketRecord[], fromMs: number, toMs: number) {
+    const { catalogue, feed, signerOf } = this.#o;
+    const provider = recordProvider({
+      signer: signerOf(stream.venue),
+      adapter: feed.adapter,
+      mode: feed.mode,
+    });
+    const signed: { envelope: unknown; payload: Uint8Array }[] = [];
+    let head = catalogue.head(stream.name);
+    for (const batch of splitAtMonths(rows, fromMs, toMs)) {
+      const { opened, payload } = await provider.observe({
+        ...batch,
+        stream,
+        observedAt: this.#clock(Date.parse(batch.period.to)),
+        sequence: (head?.sequence ?? 0) + 1,
+        previous: head?.id ?? null,
+      });
+      head = { id: opened.id, sequence: (head?.sequence ?? 0) + 1, to: batch.period.to };
+      signed.push({ envelope: opened.envelope, payload });
+    }
+    return signed;
+  }
+
+  /** Says what was left out; of very much, how much. */
+  #tell(stream: string, malformed: readonly AssayError[]): void {
+    for (const error of malformed.slice(0, MOST_TOLD)) this.#o.onTrouble(error);
+    const more = malformed.length - MOST_TOLD;
+    if (more <= 0) return;
+    this.#o.onTrouble(
+      new AssayError('ROW_MALFORMED', `${stream}: ${more} more rows were malformed and left out`, {
+        next: 'see whether the source changed its format',
+      }),
+    );
   }
 
   /** Every figure of some days, in the order in which they read each other. */
