@@ -74,8 +74,22 @@ test('built-in rules hold for rows that warrant them, and only for those', () =>
   expect(ask(rule('grade-move'), grades(null))).toBe('pass');
   expect(ask(rule('momentum-change'), { signal: '1' }, { signal: '0' })).toBe('fail');
   expect(ask(rule('momentum-change'), { signal: '1' }, null)).toBe('pass');
-  expect(ask(rule('volatility-spike'), { varPct: '9' }, { varPct: '5' })).toBe('fail');
-  expect(ask(rule('volatility-spike'), { varPct: null }, { varPct: '5' })).toBe('pass');
+  // Average true ranges by Wilder (1978), from bars whose last day is 3.1 or 2.9 times as wide as those before.
+  for (const [range, said] of [
+    [3.1, 'fail'],
+    [2.9, 'pass'],
+  ] as const) {
+    const ranges = [...Array(40).fill(7), 7 * range];
+    let average = 7;
+    const averages = ranges.map((one) => {
+      average = (average * 13 + one) / 14;
+      return { indicators: { atr14: average.toFixed(8) } };
+    });
+    expect(ask(rule('volatility-spike'), averages.at(-1)!, averages.at(-2)!), `${range}`).toBe(said);
+  }
+  const atr = (atr14: string | null) => ({ indicators: { atr14 } });
+  expect(ask(rule('volatility-spike'), atr(null), atr('5'))).toBe('pass');
+  expect(ask(rule('volatility-spike'), atr('5'), null)).toBe('pass');
   expect(ask(rule('depeg'), { reasons: ['stablecoin depeg: 0.91'] })).toBe('fail');
   expect(ask(rule('price-disputed'), { status: 'unknown' })).toBe('pass');
   expect(ask(rule('venue-incident'), { excluded: [{ stream: 'x', reason: 'y' }] })).toBe('fail');

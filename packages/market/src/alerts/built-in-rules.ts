@@ -29,10 +29,11 @@ export const BUILT_IN_RULES: readonly AlertRule[] = [
   },
   {
     id: 'volatility-spike',
-    name: 'The day’s move is beyond three ordinary days',
+    name: 'The day’s range is beyond three ordinary days',
     figure: 'risk',
+    // Wilder's average is (13 × the day before's + the day's true range) / 14: three times the average moves it by 2/14.
     expression:
-      'before != null && row.varPct != null && before.varPct != null && before.varPct > 0.0 && double(row.varPct) > 1.5 * double(before.varPct)',
+      'before != null && row.indicators.atr14 != null && before.indicators.atr14 != null && 14.0 * double(row.indicators.atr14) > 16.0 * double(before.indicators.atr14)',
     severity: 'warning',
     ...quiet,
   },
