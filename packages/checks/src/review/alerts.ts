@@ -67,7 +67,7 @@ const MAX_FLAPS = 4;
 export function observe(alert: Alert | null, signal: Signal): Alert | null {
   const { status, at } = signal;
   if (alert !== null && at < alert.lastAt) return alert;
-  if (status === 'fail') return failing(alert, signal);
+  if (status === 'fail') return isRepeated(alert, signal) ? alert : failing(alert, signal);
   if (alert === null || alert.state === 'recovered') return alert;
   if (status === 'unknown') return alert.passingSince === null ? alert : { ...alert, passingSince: null };
   const passingSince = alert.passingSince ?? at;
@@ -90,6 +90,12 @@ export function withdrawn(alert: Alert, at: string, reason: string): Alert {
 /** How long a check must pass before its alert is over. */
 export function recoverySeconds({ flaps }: Pick<Alert, 'flaps'>): number {
   return RECOVER_SECONDS * 2 ** flaps;
+}
+
+/** Asked again about the same record, the same answer is no further failure. */
+function isRepeated(alert: Alert | null, { at, observation, reason }: Signal): boolean {
+  if (alert === null || alert.state === 'recovered' || observation === undefined) return false;
+  return alert.lastAt === at && alert.observation === observation && alert.reason === reason;
 }
 
 function failing(alert: Alert | null, signal: Signal): Alert {

@@ -31,9 +31,8 @@ test('decimal strings are numbers, tickers stay texts, and what is not known is 
     'fail',
   );
   expect(ask('row.reasons.exists(r, r.contains("depeg"))', row)).toBe('fail');
-  expect(evaluateRule(compileRule('row.trader.grade > 80'), row, null).reason).toBe(
-    'row.trader.grade = 81.5',
-  );
+  for (const expression of ['row.trader.grade > 80', 'row.trader != null && row.trader.grade > 80'])
+    expect(evaluateRule(compileRule(expression), row, null).reason).toBe('row.trader.grade = 81.5');
 });
 
 test('an expression reaches nothing but the rows, ends, and gives true or false', () => {
@@ -99,6 +98,10 @@ test('a rule that is not one is refused, and says which member is wrong', () => 
     ...[
       ['id', 'A b'],
       ['name', ''],
+      ['name', 'two\nlines'],
+      ['name', 'nul\0'],
+      ['name', 'half \ud800'],
+      ['name', 'turned \u202egnp.exe'],
       ['figure', 'nothing'],
       ['expression', 'row.'],
       ['severity', 'bad'],

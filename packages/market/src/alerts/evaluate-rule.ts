@@ -57,7 +57,9 @@ export function compileRule(expression: string): CompiledRule {
     const paths = [
       ...new Set([...expression.matchAll(/\b(?:row|before)(?:\.[A-Za-z_]\w*)+/g)].map(([path]) => path)),
     ];
-    return { expression, ask, paths: paths.slice(0, 6) };
+    // Of `row.trader != null && row.trader.change > 5` a reader wants the change, not all of the trader's members.
+    const longest = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+    return { expression, ask, paths: longest.slice(0, 6) };
   } catch (error) {
     throw invalid(expression, (error as Error).message.split('\n')[0]!);
   }
