@@ -105,7 +105,12 @@ test('the log folder is a whole tlog-tiles log', () => {
   expect(new Set(log.entries.map((entry) => Buffer.from(entry).toString('latin1'))).size).toBe(log.size);
 });
 
-const STREAMS = ['coinbase.BTC-USD.1m', 'assay.BTC-USD.reference-rate.1m', 'assay.BTC-USD.reference-rate.1h'];
+const STREAMS = [
+  'coinbase.BTC-USD.1m',
+  'assay.BTC-USD.reference-rate.1m',
+  'assay.BTC-USD.reference-rate.1h',
+  'assay.market.minutes',
+];
 
 describe.each(STREAMS)('%s', (stream) => {
   const file = join(elsewhere, `${stream}.json`);
@@ -142,7 +147,7 @@ describe.each(STREAMS)('%s', (stream) => {
     const leaves: { at: string[]; value: string | number }[] = [];
     const collect = (value: unknown, at: string[]): void => {
       if (typeof value === 'string' || typeof value === 'number') leaves.push({ at, value });
-      else for (const [key, member] of Object.entries(value as object)) collect(member, [...at, key]);
+      else for (const [key, member] of Object.entries(value ?? {})) collect(member, [...at, key]);
     };
     collect(bundle, []);
     await fc.assert(
@@ -172,7 +177,7 @@ describe.each(STREAMS)('%s', (stream) => {
     writeFileSync(
       join(elsewhere, 'changed.json'),
       readFileSync(file, 'utf8').replace(
-        /"(close|rate)": "(\d)/,
+        /"(close|rate|price)": "(\d)/,
         (_, name, digit) => `"${name}": "${(Number(digit) % 9) + 1}`,
       ),
     );
@@ -232,6 +237,36 @@ test('the same run again adds nothing', async () => {
   ]);
   expect(code, stderr).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ rows: summary.rows, log: summary.log });
+}, 60_000);
+
+test('hours whose venues contradict each other are served with their proof, and alerted', async () => {
+  const { child, base } = await serve([...source, '--data-dir', dataDir]);
+  try {
+    const get = async (path: string) => {
+      const answer = await fetch(base + path);
+      return { status: answer.status, body: await answer.json() };
+    };
+    const period = recorded ? '?from=2023-03-10T12:00:00Z&to=2023-03-12' : '';
+    const { body } = await get(`/v1/market/minutes/USDC${period}`);
+    const depegged = body.rows.filter(({ findings }: { findings: { kind: string }[] }) =>
+      findings.some(({ kind }) => kind === 'depeg'),
+    );
+    expect(depegged.length).toBeGreaterThan(0);
+    expect(depegged[0]).toMatchObject({ asset: 'USDC', status: 'fail', proof: { served: 'accepted' } });
+    if (recorded) expect(depegged[0].time).toBe('2023-03-11T03:00:00Z');
+    expect((await get(depegged[0].proof.bundle)).status).toBe(200);
+    const { body: told } = await get('/v1/alerts?stream=assay.market.minutes');
+    expect(told.alerts.map(({ check }: { check: string }) => check)).toContain('depeg:USDC');
+    expect((await get('/v1/market/minutes/BTC')).body.rows.length).toBeGreaterThan(0);
+    expect((await get('/v1/market/minutes/DOGE')).status).toBe(400);
+    expect((await get('/v1/market/minutes/BTC?from=2023-01-01&to=2024-01-01')).body).toMatchObject({
+      code: 'ARGUMENT_INVALID',
+      next: 'ask for a shorter period at a time',
+    });
+    expect((await get('/v1/market/minutes/BTC?from=2023-03-02&to=2023-03-01')).status).toBe(400);
+  } finally {
+    await stop(child);
+  }
 }, 60_000);
 
 test('a stranger reads the log: looks up a stream, re-hashes everything, and follows it', async () => {

@@ -1,4 +1,6 @@
 import { AssayError } from '@assay/core';
+import { HOUR_PARAMETERS } from '@assay/market/verify';
+import { MINUTES_STREAM, minuteRows } from '@assay/pipeline';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { App } from './app.ts';
@@ -19,6 +21,10 @@ import { refuseOtherPages } from './review-routes.ts';
 
 const MAX_KEYS = 500;
 const MAX_ROWS = 10_000;
+/** Two months of hours at once. */
+const MAX_HOURS = 1_500;
+const LATEST_HOURS = 24;
+const HOUR_MS = 3_600_000;
 /** How long a table is handed out before it is made again. New figures are handed out at once. */
 const REUSE_MS = 30_000;
 const MAX_KEPT = 8;
@@ -79,6 +85,7 @@ export function serveMarket(app: App, node: NodeView): void {
   );
   serveTable(app, node);
   servePortfolio(app, node);
+  serveMinutes(app, node);
 }
 
 function serveFigures(app: App, node: NodeView): void {
@@ -142,6 +149,50 @@ function serveFigures(app: App, node: NodeView): void {
         });
         return `/v1/market/figures/${figure}?${query}`;
       }
+    },
+  );
+}
+
+/** What the venues' minutes say of each other, hour by hour. A node that follows no daily market has these too. */
+function serveMinutes(app: App, node: NodeView): void {
+  app.get(
+    '/v1/market/minutes/:asset',
+    {
+      schema: {
+        summary: 'Hours of an asset whose venues were held against each other minute by minute, oldest first',
+        description: `At most ${MAX_HOURS} hours; without a period the last ${LATEST_HOURS}. Findings say since when they were known.`,
+        params: z.object({
+          asset: z.enum(HOUR_PARAMETERS.assets.map(({ asset }) => asset) as [string, ...string[]]),
+        }),
+        querystring: z.object({
+          from: day.optional().describe('first hour …'),
+          to: day.optional().describe('… and the end of the last'),
+        }),
+        response: { 200: z.object({ asset: z.string(), rows: z.array(row) }) },
+      },
+    },
+    async (request, reply) => {
+      const { asset } = request.params;
+      const { catalogue } = node;
+      const { from, to } = request.query;
+      if (from && to && from >= to) {
+        throw new AssayError('REQUEST_INVALID', `expected from before to, got ${from} and ${to}`, {
+          next: '`to` is the end of the last hour that is wanted',
+        });
+      }
+      const toMs = Date.parse(to ?? catalogue.head(MINUTES_STREAM)?.to ?? instant(0));
+      const fromMs = from ? Date.parse(from) : toMs - LATEST_HOURS * HOUR_MS;
+      if (toMs - fromMs > MAX_HOURS * HOUR_MS) {
+        throw new AssayError('ARGUMENT_INVALID', `expected at most ${MAX_HOURS} hours, got more`, {
+          next: 'ask for a shorter period at a time',
+        });
+      }
+      const found = minuteRows(catalogue, { asset, from: instant(fromMs), to: instant(toMs) });
+      const rows = found.map(({ proof, ...values }) => ({
+        ...values,
+        proof: { ...proof, bundle: bundlePath(proof.record) },
+      }));
+      return answer(request, reply, { asset, rows });
     },
   );
 }

@@ -221,7 +221,8 @@ function rowOf(
   const last = before.at(-1);
   const open = (last?.findings ?? []).filter(({ over }) => over === null);
   const memory = hoursBefore(before, parameters.memoryHours, grid);
-  const scope = { since, lateEnds: [length - 1], before: memory };
+  const hours = new Map(feeds.map((feed) => [feed.stream, hourly(feed, since, memory.get(feed.stream))]));
+  const scope = { since, lateEnds: [length - 1], hours };
   const found: Raw[] = [];
   const usual = new Map<string, number>();
   const priceable = feeds.filter(({ fresh }) => fresh.some((one) => one > 0)).length;
@@ -280,15 +281,15 @@ function rowOf(
           : `${venues.length} venues agree`,
     findings,
     feeds: feeds.map((feed, f) => {
-      const { volume, range, round } = hourly(feed, since);
+      const { volume, range, round } = hours.get(feed.stream)!;
       return {
         feed: feed.stream,
         minutes: String(tradedIn(feed, since)),
         worstBps: shown(worst[f]!),
         usualBps: decimalOf(usual.get(feed.stream)! * 10_000, 4) ?? '0',
-        volume: feed.ownVolume ? significant(volume[0]!) : null,
-        range: significant(range[0]!),
-        roundShare: decimalOf(round[0]!, 4),
+        volume: feed.ownVolume ? significant(volume.at(-1)!) : null,
+        range: significant(range.at(-1)!),
+        roundShare: decimalOf(round.at(-1)!, 4),
       };
     }),
   };

@@ -118,7 +118,8 @@ export function crossVerifyMinutes(
   const { feeds, startMs, length } = readFeeds(request.feeds, parameters);
   const { all, others } = mediansOf(feeds, length);
   const found: Raw[] = [];
-  const wholly = { since: 0, lateEnds: lateEnds(length, parameters) };
+  const hours = new Map(feeds.map((feed) => [feed.stream, hourly(feed, 0)]));
+  const wholly = { since: 0, lateEnds: lateEnds(length, parameters), hours };
   for (const [f, feed] of feeds.entries()) {
     const rest = feeds.filter((other) => other !== feed);
     found.push(
@@ -529,18 +530,17 @@ export interface Hours {
 /**
  * Hours whose volume no market makes.
  *
- * @param scope whole hours from minute `since` on are judged; `before` gives the hours before them by stream.
+ * @param scope whole hours from minute `since` on are judged; `hours` are each feed's, those before them included.
  */
 export function volumes(
   feed: Columns,
   rest: readonly Columns[],
   parameters: MinuteParameters,
-  { since, before }: { since: number; before?: ReadonlyMap<string, Hours> },
+  { since, hours }: { since: number; hours: ReadonlyMap<string, Hours> },
 ): Raw[] {
   if (!feed.ownVolume) return [];
-  const read = (one: Columns) => hourly(one, since, before?.get(one.stream));
-  const own = read(feed);
-  const theirs = rest.filter(({ ownVolume }) => ownVolume).map((other) => read(other).volume);
+  const own = hours.get(feed.stream)!;
+  const theirs = rest.filter(({ ownVolume }) => ownVolume).map(({ stream }) => hours.get(stream)!.volume);
   const found: Raw[] = [];
   const told = own.volume.length - Math.floor((feed.close.length - since) / 60);
   for (let h = told; h < own.volume.length; h++) {
