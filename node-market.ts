@@ -39,6 +39,7 @@ export async function openMarket(
     choice: options.source,
     replayFolder: options.replay,
     historyDays: options.historyDays,
+    live: { feeds: options.feeds.map((url, i, all) => ({ name: feedName(url, i, all), url })) },
     nowMs: Date.now,
     ...(seed === undefined ? {} : { seed }),
   });
@@ -55,6 +56,26 @@ export async function openMarket(
     names: new Map([...signers].map(([venue, { did }]) => [did, venue])),
     contracts: new Map(feed.streams.map(({ name, kind }) => [name, marketContract(kind, name)])),
   };
+}
+
+/** A news feed is called by its host; several of one host are numbered. */
+function feedName(url: string, place: number, all: readonly string[]): string {
+  const nameOf = (address: string) => {
+    const host = URL.parse(address)?.hostname;
+    if (!host) {
+      throw new AssayError(
+        'ARGUMENT_INVALID',
+        `expected --feed to be an address, got ${JSON.stringify(address)}`,
+        {
+          next: 'for example --feed https://example.org/news.xml',
+        },
+      );
+    }
+    return host.replace(/^www\./, '').replace(/[^a-z0-9]+/g, '-');
+  };
+  const name = nameOf(url);
+  const before = all.slice(0, place).filter((other) => nameOf(other) === name).length;
+  return before === 0 ? name : `${name}-${before + 1}`;
 }
 
 /** The market at work. */
