@@ -23,17 +23,29 @@ export async function proveGrade(node: string, asset: string, policy: TrustPolic
   const [grade] = rows;
   if (!grade) throw new Error(`${node} has no grade of ${asset}`);
   return {
-    grade: await proveRow(node, grade, policy),
-    evaluation: await Promise.all(evaluation.map((row) => proveRow(node, row, policy))),
+    grade: await proveRow(node, grade, policy, { stream: 'assay.market.grades', asset }),
+    evaluation: await Promise.all(
+      evaluation.map((row) => proveRow(node, row, policy, { stream: 'assay.market.evaluation' })),
+    ),
   };
 }
 
-/** Verifies the bundle of a row, and that the row which was shown is the one that it proves. */
-async function proveRow(node: string, { proof, ...shown }: Row, policy: TrustPolicy) {
+/** Verifies the bundle of a row, and that it proves the row that was shown, of the figure and asset that were asked for. */
+async function proveRow(
+  node: string,
+  { proof, ...shown }: Row,
+  policy: TrustPolicy,
+  asked: { stream: string; asset?: string },
+) {
   const text = await (await fetchOk(node + proof.bundle)).text();
   const report = await verifyBundle(parseBundle(text), policy);
-  const { id, row } = report.subject;
-  const same = id === proof.record && row !== undefined && sameBytes(row, shown);
+  const { id, row, stream } = report.subject;
+  const same =
+    id === proof.record &&
+    stream === asked.stream &&
+    (asked.asset === undefined || shown.asset === asked.asset) &&
+    row !== undefined &&
+    sameBytes(row, shown);
   return { report, row: shown, proof, outcome: same ? report.outcome : ('failed' as const), same };
 }
 
