@@ -119,7 +119,9 @@ test('an asset that has grades and no bars is not said to be unknown', async () 
   const market: MarketView = {
     status: () => whole.status(),
     rows: (figure, query) =>
-      whole.rows(figure, query).filter((row) => figure !== 'assets' || row.asset !== 'bitcoin') as never,
+      whole
+        .rows(figure, query)
+        .filter((row) => figure !== 'assets' || (row as { asset?: string }).asset !== 'bitcoin') as never,
   };
   const { json } = await serve(market);
   expect(await json('/v1/market/assets/bitcoin')).toMatchObject({

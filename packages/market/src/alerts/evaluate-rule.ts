@@ -70,12 +70,18 @@ function refuseCostly(node: unknown, within: string | null = null): void {
   if (Array.isArray(node)) for (const one of node) refuseCostly(one, within);
   if (typeof node !== 'object' || node === null || !('op' in node)) return;
   const { op, args } = node as { op: string; args: unknown };
-  if (op !== 'rcall' && op !== 'call') return refuseCostly(Array.isArray(args) ? args : [args], within);
+  if (op !== 'rcall' && op !== 'call') {
+    refuseCostly(Array.isArray(args) ? args : [args], within);
+    return;
+  }
   const [name, ...parts] = args as [string, ...unknown[]];
   if (name === 'matches')
     throw new Error('matches() is not available: use contains(), startsWith() or endsWith()');
   if (name === 'bind') throw new Error('bind() is not available: write the value where it is used');
-  if (op === 'call' || !MACROS.has(name)) return refuseCostly(parts, within);
+  if (op === 'call' || !MACROS.has(name)) {
+    refuseCostly(parts, within);
+    return;
+  }
   if (within !== null) throw new Error(`${name}() within ${within}() is not available: ask about one list`);
   const [list, rest] = parts;
   refuseCostly(list, within);

@@ -7,6 +7,13 @@ export interface LexiconEntry {
 
 export type AssetLexicon = ReturnType<typeof assetLexicon>;
 
+interface NamedAsset {
+  words: string[];
+  asset: string;
+  /** Whether the name is also an ordinary word. */
+  isWord: boolean;
+}
+
 /** Most assets that one text is tagged with; a longer list is a listing, not news about each. */
 const MAX_ASSETS = 20;
 
@@ -33,7 +40,7 @@ const MARKERS = new Set(
  */
 export function assetLexicon(entries: readonly LexiconEntry[]) {
   const tickers = new Map<string, string>();
-  const names = new Map<string, { words: string[]; asset: string; isWord: boolean }[]>();
+  const names = new Map<string, NamedAsset[]>();
   for (const { asset, ticker, names: called } of entries) {
     const key = ticker.toUpperCase();
     if (/^[\p{L}\p{N}]{1,20}$/u.test(key) && !tickers.has(key)) tickers.set(key, asset);
@@ -59,27 +66,35 @@ export function tagAssets(text: string, lexicon: AssetLexicon): string[] {
     words.filter(({ word }) => word.length > 3 && word === word.toUpperCase() && /\p{L}/u.test(word)).length >
     words.length / 2;
   const found = new Set<string>();
-  /** Assets whose ticker, or whose name, is there as a word that may mean something else. */
-  const doubtfulTickers = new Set<string>();
-  const doubtfulNames = new Set<string>();
+  /** Assets whose ticker, or whose name, is there as a word that may mean something else, with its place. */
+  const doubtfulTickers = new Map<string, number>();
+  const doubtfulNames = new Map<string, number>();
   for (const [i, { word, before, after }] of words.entries()) {
     const byTicker = lexicon.tickers.get(word.toUpperCase());
     if (byTicker !== undefined) {
       if (before === '$' || (before === '(' && after === ')' && word === word.toUpperCase()))
         found.add(byTicker);
       else if (word === word.toUpperCase()) {
-        if (word.length < 3 || shouting || WORDS.has(word.toLowerCase())) doubtfulTickers.add(byTicker);
+        if (word.length < 3 || shouting || WORDS.has(word.toLowerCase())) doubtfulTickers.set(byTicker, i);
         else found.add(byTicker);
       }
     }
     if (word[0] !== word[0]!.toUpperCase()) continue;
-    for (const { words: name, asset, isWord } of lexicon.names.get(word.toLowerCase()) ?? []) {
-      if (!name.every((part, at) => words[i + at]?.word.toLowerCase() === part)) continue;
-      if (!isWord || MARKERS.has(words[i + name.length]?.word.toLowerCase() ?? '')) found.add(asset);
-      else doubtfulNames.add(asset);
-    }
+    // The longest name wins: Bitcoin Cash is not Bitcoin.
+    const called = (lexicon.names.get(word.toLowerCase()) ?? [])
+      .filter(({ words: name }) => name.every((part, at) => words[i + at]?.word.toLowerCase() === part))
+      .reduce<NamedAsset | null>(
+        (best, one) => (one.words.length > (best?.words.length ?? 0) ? one : best),
+        null,
+      );
+    if (called === null) continue;
+    const { words: name, asset, isWord } = called;
+    if (!isWord || MARKERS.has(words[i + name.length]?.word.toLowerCase() ?? '')) found.add(asset);
+    else doubtfulNames.set(asset, i);
   }
-  for (const asset of doubtfulTickers) if (doubtfulNames.has(asset)) found.add(asset);
+  // A ticker that is its own name, as in GAS, does not bear itself out.
+  for (const [asset, at] of doubtfulTickers)
+    if (doubtfulNames.has(asset) && doubtfulNames.get(asset) !== at) found.add(asset);
   return [...found].sort().slice(0, MAX_ASSETS);
 }
 

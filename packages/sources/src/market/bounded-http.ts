@@ -131,6 +131,8 @@ function once(
       url,
       {
         lookup,
+        // A kept connection would be used again without looking at its address.
+        agent: false,
         signal: limit,
         headers: { 'user-agent': 'assay/1', accept: '*/*', 'accept-encoding': 'gzip', ...headers },
       },

@@ -1,4 +1,5 @@
 import { AssayError, type SourceMode } from '@assay/core';
+import { type LiveFeedOptions, openLiveFeed } from './live-feed.ts';
 import { DAY_MS, type MarketKind, type MarketRows } from './market-rows.ts';
 import { openRecordedUniverse } from './recorded-universe.ts';
 import { SIMULATED_DAYS, simulateUniverse } from './simulated-universe.ts';
@@ -38,6 +39,8 @@ export interface OpenMarketFeedOptions {
   historyDays?: number | undefined;
   seed?: number | undefined;
   nowMs: () => number;
+  /** What is followed live beside the venues, and where to ask. */
+  live?: LiveFeedOptions | undefined;
 }
 
 const DEFAULT_SEED = 20_240_101;
@@ -64,6 +67,15 @@ export async function openMarketFeed(options: OpenMarketFeedOptions): Promise<Ma
       'ARGUMENT_INVALID',
       `expected a whole number of days of history, got ${historyDays}`,
     );
+  }
+  if (choice === 'live' || choice === undefined) {
+    const feed = await openLiveFeed({ ...options.live, historyDays, nowMs: options.nowMs });
+    if (feed) return feed;
+    if (choice === 'live') {
+      throw new AssayError('SOURCE_UNREACHABLE', 'expected at least one venue to answer, got none', {
+        next: 'check the network, or use a recording or the simulated market',
+      });
+    }
   }
   const why = choice === undefined ? '; no live venue answers' : '';
   if (choice === 'replay' || (choice === undefined && replayFolder !== undefined))

@@ -342,8 +342,15 @@ export async function startWireServer(
 
 type Bars = Map<string, MarketRecord[]>;
 
+/** Rows by asset, once for each universe: several servers may serve one. */
+const ROWS = new WeakMap<SimulatedUniverse, Map<string, Bars>>();
+
 function byAsset(universe: SimulatedUniverse, stream: string): Bars {
-  const found: Bars = new Map();
+  const streams = ROWS.get(universe) ?? new Map<string, Bars>();
+  ROWS.set(universe, streams);
+  const found: Bars = streams.get(stream) ?? new Map();
+  if (streams.has(stream)) return found;
+  streams.set(stream, found);
   for (const row of universe.rows(stream, universe.startMs, universe.endMs).rows) {
     const rows = found.get(row.asset!) ?? [];
     rows.push(row);
