@@ -3,16 +3,18 @@
  * client of Token Metrics' API, an answer whose numbers are recorded, a portfolio, and a signed webhook that leads to its
  * evidence. All of it is there again after a restart.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { TrustPolicy } from '@assay/core';
+import { parseTrustPolicy, type TrustPolicy } from '@assay/core';
 import type { AlertRule, KeptAlert, MarketRow, MarketStatus } from '@assay/pipeline';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { proveGrade } from './examples/grade-proof.ts';
+import { provenGrades } from './examples/token-metrics-client.ts';
 import { run, serve, stop, until } from './node-process.fixture.ts';
 
 interface Delivery {
@@ -87,6 +89,41 @@ test('a client of Token Metrics’ API reads the same grade, with its proof in t
   });
   expect(said.answer).toContain(`Trader Grade of BTC on ${btc.time.slice(0, 10)} is ${btc.trader!.grade}`);
 });
+
+test('the examples verify what a node shows, and a node that shows another number is found out', async () => {
+  const btc = await grade();
+  const proof = await run('examples/grade-proof.ts', ['BTC', policyFile, node.base]);
+  expect(proof.code, proof.stderr).toBe(0);
+  expect(proof.stdout).toContain(`record ${btc.proof.record}, served as accepted`);
+  const client = await run('examples/token-metrics-client.ts', ['BTC,ETH', policyFile, node.base]);
+  expect(client.code, client.stderr).toBe(0);
+  expect(client.stdout.match(/ verified: /g)).toHaveLength(2);
+
+  const policy = parseTrustPolicy(readFileSync(policyFile, 'utf8'));
+  const shown = btc.trader!.grade;
+  const liar = createServer(async ({ url = '', headers }, response) => {
+    const key = headers['x-api-key'];
+    const answer = await fetch(node.base + url, key ? { headers: { 'x-api-key': String(key) } } : {});
+    const text = await answer.text();
+    response.end(url.includes('/bundle') ? text : text.replaceAll(shown, '99.9'));
+  });
+  await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve));
+  const lie = `http://127.0.0.1:${(liar.address() as AddressInfo).port}`;
+  expect((await proveGrade(lie, 'BTC', policy)).grade).toMatchObject({ outcome: 'failed', same: false });
+  expect((await provenGrades(lie, 'BTC', policy)).rows).toMatchObject([{ outcome: 'failed' }]);
+  liar.close();
+}, 60_000);
+
+test('the command line opens a grade down to what a venue signed', async () => {
+  const shown = await assay('market', 'show', 'BTC', '--raw', '--json', '--node', node.base);
+  expect(shown.code, shown.stderr).toBe(0);
+  const { latest, raw } = JSON.parse(shown.stdout);
+  expect(latest.grades.proof.record).toBe((await grade()).proof.record);
+  expect(raw.map(({ values }: { values: { close: string } }) => values.close)).toEqual(
+    latest.prices.venues.map(({ close }: { close: string }) => close),
+  );
+  await verifies(raw[0].id);
+}, 60_000);
 
 test('a portfolio is recorded, and one that cannot be says why', async () => {
   const request = { assets: ['BTC', 'ETH'], windowDays: 60, objective: { name: 'min-variance' } };

@@ -10,6 +10,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   check: async () => (await import('./check.ts')).checkCommand,
   contract: async () => (await import('./contract-command.ts')).contractCommand,
   recompute: async () => (await import('./recompute.ts')).recomputeCommand,
+  market: async () => (await import('./market.ts')).marketCommand,
   execution: async () => (await import('./execution.ts')).executionCommand,
   review: async () => (await import('./review.ts')).reviewCommand,
   alerts: async () => (await import('./alerts.ts')).alertsCommand,

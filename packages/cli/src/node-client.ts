@@ -29,9 +29,9 @@ export const SIGNER_OPTIONS: Command['options'] = {
 export async function askNode<T>(
   values: Values,
   path: string,
-  request: { method?: string; body?: unknown; authorization?: string } = {},
+  request: { method?: string; body?: unknown; authorization?: string; apiKey?: string } = {},
 ): Promise<T> {
-  const { method = 'GET', body, authorization } = request;
+  const { method = 'GET', body, authorization, apiKey } = request;
   const base = String(values.node).replace(/\/$/, '');
   let answer: Response;
   try {
@@ -41,6 +41,7 @@ export async function askNode<T>(
       headers: {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(authorization === undefined ? {} : { authorization }),
+        ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -51,6 +52,7 @@ export async function askNode<T>(
     });
   }
   const text = await answer.text();
+  if (answer.status === 204) return undefined as T;
   let said: unknown;
   try {
     said = JSON.parse(text);
@@ -65,8 +67,18 @@ export async function askNode<T>(
     );
   }
   if (answer.ok) return said as T;
-  const { code, detail, next } = said as { code: ErrorCode; detail: string; next?: string };
-  throw new AssayError(code, detail, next === undefined ? {} : { next });
+  // `/v2` refuses in the format of Token Metrics: a message, and no code.
+  const { code, detail, message, next } = said as {
+    code?: ErrorCode;
+    detail?: string;
+    message?: string;
+    next?: string;
+  };
+  throw new AssayError(
+    code ?? 'REQUEST_INVALID',
+    detail ?? message ?? `${base} answered ${answer.status}`,
+    next === undefined ? {} : { next },
+  );
 }
 
 /**
