@@ -94,7 +94,7 @@ test('records, rates, streams, search and bundles answer with level, quality and
   const detail = await json(`/v1/records/${latest.id}`);
   expect(detail.verdict.findings.length).toBeGreaterThan(0);
   expect(detail.lineage.materials.length).toBeGreaterThan(5);
-  expect((await json('/v1/streams')).streams).toHaveLength(13);
+  expect((await json('/v1/streams')).streams).toHaveLength(14);
   for (const query of [latest.id, latest.id.slice(0, 12), STREAM.name, detail.signer, '0']) {
     expect((await json(`/v1/search?q=${encodeURIComponent(query)}`)).matches.length, query).toBeGreaterThan(
       0,
@@ -116,11 +116,22 @@ test('the OpenAPI document names every route', async () => {
       '/v1/log/health',
       '/v1/log/lookup',
       '/v1/log/policy',
+      '/v1/market/alert-rules',
+      '/v1/market/alert-rules/{id}',
       '/v1/market/assets/{asset}',
       '/v1/market/figures/{figure}',
       '/v1/market/grades',
+      '/v1/market/minutes/{asset}',
       '/v1/market/portfolio',
       '/v1/market/status',
+      '/v1/market/tools/greeks',
+      '/v1/market/tools/hedge',
+      '/v1/market/tools/implied-volatility',
+      '/v1/market/tools/liquidation',
+      '/v1/market/tools/perpetual-profit',
+      '/v1/market/tools/position-size',
+      '/v1/market/tools/scan-margin',
+      '/v1/market/tools/volatility-surface',
       '/v1/observations',
       '/v1/providers',
       '/v1/providers/{did}/credibility',
