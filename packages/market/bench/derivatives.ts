@@ -17,8 +17,6 @@ const DATA = fileURLToPath(new URL('../../../../shared/data/', import.meta.url))
 const OPTIONS = `${DATA}options-btc/deribit-2021-02-11.csv`;
 const FUNDING = `${DATA}funding-btc`;
 const DAY_YEARS = 1 / 365;
-/** Dollars a day: what the venue's rounding of its volatilities explains. */
-const THETA_NEAR = 0.1;
 
 /**
  * Options, margins and funding: how far the formulas are from what a venue itself stated, what a bitcoin long paid by
@@ -58,19 +56,21 @@ interface RecordedOption {
 
 function accuracyLines(options: readonly RecordedOption[]): string[] {
   const worst = { delta: 0, vega: 0, theta: 0, thetaShort: 0, price: 0 };
-  let [long, longNear, usable, withVolatility, ivWorst] = [0, 0, 0, 0, 0];
-  let furthest = '';
+  let [long, uncapped, bare, usable, withVolatility, ivWorst] = [0, 0, 0, 0, 0, 0];
   for (const { delta, vega, theta, mark, markIv, ...option } of options) {
     const greeks = black76({ ...option, volatility: markIv });
     worst.delta = Math.max(worst.delta, Math.abs(greeks.delta - delta));
     worst.vega = Math.max(worst.vega, Math.abs(greeks.vega - vega));
     worst.price = Math.max(worst.price, Math.abs(greeks.price / option.forward - mark));
-    // In its last day the venue states what the option loses in what is left of it, not in a whole day.
-    const off = Math.abs(greeks.theta * Math.min(option.years / DAY_YEARS, 1) - theta);
+    // The venue states what an option can still lose within a day: for the part of it that is left, and no more than its price.
+    const loses = Math.min(-greeks.theta * Math.min(option.years / DAY_YEARS, 1), greeks.price);
+    const off = Math.abs(-loses - theta);
     if (option.years > DAY_YEARS) {
       long++;
-      if (off <= THETA_NEAR) longNear++;
-      if (off > worst.theta) furthest = option.instrument;
+      if (greeks.price >= -greeks.theta) {
+        uncapped++;
+        bare = Math.max(bare, Math.abs(greeks.theta - theta));
+      }
       worst.theta = Math.max(worst.theta, off);
     } else worst.thetaShort = Math.max(worst.thetaShort, off);
     // There and back: the price of a volatility gives that volatility, wherever a price tells one from another.
@@ -88,8 +88,9 @@ function accuracyLines(options: readonly RecordedOption[]): string[] {
     '| --- | --: | --- | --- |',
     `| delta | ${worst.delta.toExponential(1)} | of a coin | 5 digits |`,
     `| vega | ${worst.vega.toFixed(4)} | USD a point of volatility | 5 digits |`,
-    `| theta, of ${long} options with more than a day left | ${worst.theta.toFixed(2)} (${furthest}); ${longNear} within ${THETA_NEAR} | USD a day | 5 digits |`,
-    `| theta, of the other ${options.length - long}, for the part of a day that is left | ${worst.thetaShort.toFixed(2)} | USD | 5 digits |`,
+    `| theta, of ${uncapped} options with more than a day left that are worth more than it | ${bare.toFixed(3)} | USD a day | 5 digits |`,
+    `| the same of all ${long}, no more than their price | ${worst.theta.toFixed(3)} | USD a day | 5 digits |`,
+    `| the same of the other ${options.length - long}, for the part of a day that is left | ${worst.thetaShort.toFixed(3)} | USD | 5 digits |`,
     `| price | ${worst.price.toExponential(1)} | of a coin | 8 digits, at another moment than its forward |`,
     '',
     `Volatility to price and back: ${withVolatility} of ${usable} options with a vega of at least a cent a point, furthest ${ivWorst.toExponential(1)}.`,
