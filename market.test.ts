@@ -8,8 +8,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { TrustPolicy } from '@assay/core';
-import type { MarketRow, MarketStatus } from '@assay/pipeline';
+import type { AlertRule, KeptAlert, MarketRow, MarketStatus } from '@assay/pipeline';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run, serve, stop, until } from './node-process.fixture.ts';
@@ -125,6 +126,32 @@ test('after a restart everything is there at once, and nothing is told twice', a
   await until(async () => !(await get<MarketStatus>('/v1/market/status')).busy);
   expect(await grade()).toEqual(before);
   expect(deliveries).toHaveLength(told);
+}, 60_000);
+
+test('rows that a venue garbled are an alert, with the batch that lacks them', async () => {
+  const { alerts } = await get<{ alerts: KeptAlert[] }>('/v1/alerts?limit=500');
+  const garbled = alerts.find(({ check }) => check === 'feed');
+  expect(garbled).toMatchObject({ stream: 'simulated-b.bars.1d', reason: expect.stringMatching(/ATTSIM/) });
+  await verifies(`${garbled!.observation}.0`);
+}, 60_000);
+
+test('alerts that a crash left out are made up for, and a rule that is put later is told at once', async () => {
+  const [first] = deliveries;
+  const told = deliveries.length;
+  await stop(node.child);
+  const catalogue = new DatabaseSync(join(dataDir, 'catalogue.db'));
+  catalogue.exec('DELETE FROM alerts; DELETE FROM messages;');
+  catalogue.close();
+  node = await start();
+  await until(async () => deliveries.length > told);
+  expect(deliveries.at(-1)!.headers['webhook-id']).toBe(first!.headers['webhook-id']);
+  const { rules } = await get<{ rules: AlertRule[] }>('/v1/market/alert-rules');
+  await post('/v1/market/alert-rules', {
+    ...rules.find(({ id }) => id === 'btc-graded'),
+    ...{ id: 'eth-graded', expression: 'row.asset == "ETH" && row.investor != null' },
+  });
+  await until(async () => deliveries.length > told + 1);
+  expect(JSON.parse(deliveries.at(-1)!.body).data.rule).toBe('eth-graded');
 }, 60_000);
 
 const assay = (...args: string[]) => run('packages/cli/src/main.ts', args);

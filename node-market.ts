@@ -2,9 +2,11 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type DataContract, marketContract } from '@assay/checks';
+import type { Signal } from '@assay/checks/review';
 import { AssayError, type Ed25519Signer, ed25519Signer } from '@assay/core';
 import type { AlertRuleView } from '@assay/gateway';
 import {
+  type AlertBook,
   AlertDelivery,
   AlertOutbox,
   BUILT_IN_RULES,
@@ -65,34 +67,66 @@ export interface RunningMarket {
   close(): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+
 /** Puts a desk on the pipeline, and an outbox behind its alerts. */
 export function startMarket(
   market: OpenMarket,
   options: MarketOptions,
   parts: {
     catalogue: Catalogue;
+    catalogueFile: string;
     pipeline: Pipeline;
+    book: AlertBook;
     /** Webhooks are signed with what comes of this secret and their address. */
     webhookSecret: Uint8Array;
     baseUrl: () => string;
     onTrouble: (text: string) => void;
   },
 ): RunningMarket {
-  const { catalogue, pipeline, webhookSecret, baseUrl, onTrouble } = parts;
+  const { catalogue, pipeline, book, webhookSecret, baseUrl, onTrouble } = parts;
   const outbox = new AlertOutbox(catalogue, { baseUrl });
+  const troubles = feedTroubles(market.feed, catalogue);
+  /** What was so in the past is history, not news. */
+  const isCurrent = (toMs: number) => toMs >= market.feed.range().toMs;
   const desk = new MarketDesk({
     catalogue,
+    catalogueFile: parts.catalogueFile,
     pipeline,
     feed: market.feed,
     signerOf: market.signerOf,
     nowMs: Date.now,
-    onTrouble: (error) => onTrouble(`${error.message} [${error.code}]`),
+    onTrouble(error) {
+      onTrouble(`${error.message} [${error.code}]`);
+      troubles.note(error);
+      // While a venue does not answer there may be no figures.
+      if (error.code === 'SOURCE_UNREACHABLE')
+        noteTroubles(Date.now(), 'fail').catch((failure: Error) => onTrouble(failure.message));
+    },
     onFigures: async (toMs) => {
-      // What was so in the past is history, not news.
-      if (toMs >= market.feed.range().toMs) await alerts.evaluate();
+      await noteTroubles(toMs);
+      if (isCurrent(toMs)) await alerts.evaluate();
     },
   });
-  const alerts = new MarketAlerts({ catalogue, market: desk, pipeline, outbox, nowMs: Date.now });
+  const alerts = new MarketAlerts({
+    ...{ catalogue, market: desk, pipeline, book, outbox, nowMs: Date.now },
+    isNews({ stream, observation, lastAt }) {
+      if (!isOfMarket(stream)) return true;
+      const shown = observation === null ? null : catalogue.get(observation.split('.')[0]!);
+      return isCurrent(Date.parse(shown?.to ?? lastAt));
+    },
+  });
+  const noteTroubles = (toMs: number, only?: Signal['status']) =>
+    pipeline.note(troubles.signals(toMs, only), (incidents) => {
+      for (const incident of incidents) alerts.incident(incident);
+    });
+  const isOfMarket = (stream: string) =>
+    stream.startsWith('assay.market.') || market.feed.streams.some(({ name }) => name === stream);
+  /** Asks the rules again, once there is a present to ask about. */
+  const evaluate = async () => {
+    const { to } = desk.status();
+    if (to !== null && isCurrent(Date.parse(to) + DAY_MS)) await alerts.evaluate();
+  };
   const secretOf = (target: string) =>
     `whsec_${createHmac('sha256', webhookSecret).update(target).digest('base64')}`;
   const delivery = new AlertDelivery({
@@ -124,14 +158,50 @@ export function startMarket(
         if (channel === 'webhook' && typeof target === 'string' && URL.canParse(target))
           await checkTarget(target, options.privateWebhooks);
         const put = alerts.put(input);
+        await evaluate();
         return { ...put, secret: put.rule.channel === 'webhook' ? secretOf(put.rule.target!) : null };
       },
       remove: (id) => alerts.remove(id),
     },
-    run: (signal) => desk.run(signal),
+    async run(signal) {
+      // A run that ended between its last figures and their alerts.
+      await evaluate();
+      await desk.run(signal);
+    },
     async close() {
       await delivery.close();
+      await desk.close();
       await market.feed.close();
+    },
+  };
+}
+
+/**
+ * What a feed could not give, as signals for the alerts: one a stream, once for each part of the history. A row that is
+ * none, and a venue that does not answer, would else be told to the screen alone.
+ */
+function feedTroubles({ streams, mode }: MarketFeed, catalogue: Catalogue) {
+  let reasons = new Map<string, string>();
+  return {
+    note({ message }: AssayError) {
+      const stream = streams.find(({ name, venue }) => message.includes(name) || message.includes(venue));
+      if (stream) reasons.set(stream.name, message);
+    },
+    signals(toMs: number, only?: Signal['status']): Signal[] {
+      const at = `${new Date(mode === 'live' ? Date.now() : toMs).toISOString().slice(0, 19)}Z`;
+      const found = streams.map(({ name: stream }): Signal => {
+        const reason = reasons.get(stream);
+        const head = catalogue.head(stream);
+        return {
+          ...{ stream, check: 'feed', severity: 'warning', at },
+          ...(reason === undefined
+            ? { status: 'pass', reason: 'every row was read' }
+            : { status: 'fail', reason }),
+          ...(head === null ? {} : { observation: head.id }),
+        };
+      });
+      reasons = new Map();
+      return only === undefined ? found : found.filter(({ status }) => status === only);
     },
   };
 }

@@ -304,16 +304,14 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
     registered,
   });
   pipeline.subscribe(emit);
-  await pipeline.recover();
-  closing(closers, keepTicking(pipeline));
   const trading =
     market &&
     options.market &&
     closing(
       closers,
       startMarket(market, options.market, {
-        catalogue,
-        pipeline,
+        ...{ catalogue, pipeline, book: alerts },
+        catalogueFile: layout.catalogue,
         webhookSecret: secret('webhooks'),
         baseUrl: () => address,
         onTrouble: (text) => {
@@ -322,6 +320,9 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
         },
       }),
     );
+  // After the market: what it finds may be news to somebody who asked to be told.
+  await pipeline.recover();
+  closing(closers, keepTicking(pipeline));
 
   const economy =
     chain &&

@@ -29,7 +29,8 @@ export function RecordPage() {
           <Opinions key={`${record.id}/opinions`} record={record} />
         </div>
         <div className="grid min-w-0 grid-cols-1 gap-6">
-          {record.values && <Venues values={record.values} />}
+          {record.values && 'rate' in record.values && <Venues values={record.values} />}
+          {record.values && <Members values={record.values} />}
           <QualityVector record={record} />
           <Lineage record={record} />
           <Statement record={record} />
@@ -228,27 +229,78 @@ function Findings({ id, verdict }: { id: string; verdict: NonNullable<RecordDeta
   );
 }
 
+/** What a row says beyond plain values: members of members, and lists. */
+function Members({ values }: { values: NonNullable<RecordDetail['values']> }) {
+  const nested = Object.entries(values).filter(([, value]) => typeof value === 'object' && value !== null);
+  if (nested.length === 0 || 'rate' in values) return null;
+  return (
+    <Panel title="The row" note="Every member as it was signed">
+      <Nested value={Object.fromEntries(nested)} />
+    </Panel>
+  );
+}
+
+/** A list of many is folded; nothing is left out. */
+function Nested({ value }: { value: unknown }) {
+  if (value === null) return <span className="text-unknown">unknown</span>;
+  if (typeof value !== 'object')
+    return <span className="figure [overflow-wrap:anywhere]">{String(value)}</span>;
+  const entries = Object.entries(value);
+  if (entries.length === 0) return <span className="text-soft">none</span>;
+  const list = (
+    <dl className="grid gap-y-1 border-l border-line pl-3 text-[0.9rem]">
+      {entries.map(([name, inner]) => (
+        <div
+          key={name}
+          className={typeof inner === 'object' && inner !== null ? 'py-1' : 'flex flex-wrap gap-x-3'}
+        >
+          <dt className="text-soft">{Array.isArray(value) ? Number(name) + 1 : name}</dt>
+          <dd>
+            <Nested value={inner} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+  return Array.isArray(value) && entries.length > 5 ? (
+    <details>
+      <summary className="cursor-pointer">{entries.length} entries</summary>
+      {list}
+    </details>
+  ) : (
+    list
+  );
+}
+
 function Venues({ values }: { values: NonNullable<RecordDetail['values']> }) {
   const { venues, excluded } = values as {
-    venues?: { stream: string; price: string; volume: string }[];
+    /** A reference rate has a price of each venue, a market price its close. */
+    venues?: { stream: string; price?: string; close?: string; volume: string }[];
     excluded?: { stream: string; reason: string; deviationBps?: string }[];
   };
   if (!venues) return null;
   return (
-    <Panel title="Venues" note="Each one’s own volume-weighted median, and its volume">
+    <Panel
+      title="Venues"
+      note={
+        venues.some(({ close }) => close !== undefined)
+          ? 'Each one’s close, and its volume'
+          : 'Each one’s own volume-weighted median, and its volume'
+      }
+    >
       <table className="w-full text-[0.9rem]">
         <thead className="sr-only">
           <tr>
             <th>Venue</th>
-            <th>Median</th>
+            <th>Price</th>
             <th>Volume</th>
           </tr>
         </thead>
         <tbody>
-          {venues.map(({ stream, price: median, volume }) => (
+          {venues.map(({ stream, price: median, close, volume }) => (
             <tr key={stream} className="border-t border-line">
               <td className="py-1">{describeStream(stream)}</td>
-              <td className="figure py-1 text-right">{price(median)}</td>
+              <td className="figure py-1 text-right">{price(median ?? close ?? 'unknown')}</td>
               <td className="figure py-1 pl-3 text-right text-soft" title={volume}>
                 {Number(volume).toFixed(3)}
               </td>

@@ -1,7 +1,7 @@
 /** How the console words things: no digit is lost or moved, and nothing but a number is grouped. */
 import type { Finding } from '@assay/core';
 import { describe, expect, test } from 'vitest';
-import { age, describeRecord, moment, price, reasonOf, short } from './words.ts';
+import { age, describeRecord, describeStream, moment, price, reasonOf, short } from './words.ts';
 
 const THIN = '\u202f';
 const VERDICT = {
@@ -49,6 +49,8 @@ describe('words', () => {
   });
 
   test('records are named as people would', () => {
+    expect(describeRecord({ kind: 'row', stream: 'assay.market.grades' })).toBe('this row of market grades');
+    expect(describeStream('assay.market.prices')).toBe('Market prices');
     expect(describeRecord({ kind: 'row', stream: 'kraken.USDC-USD.1m' })).toBe(
       'this USDC/USD minute from Kraken',
     );

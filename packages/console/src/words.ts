@@ -70,8 +70,16 @@ function marketOf(stream: string): { venue: string; pair: string; interval: stri
   return venue && pair && interval ? { venue, pair: pair.replace('-', '/'), interval } : null;
 }
 
+/** What a stream of the market's figures holds, as `market grades`; null for every other stream. */
+function figureOf(stream: string): string | null {
+  const [, figure] = /^assay\.market\.([a-z]+)$/.exec(stream) ?? [];
+  return figure ? `market ${figure}` : null;
+}
+
 /** What a stream is, in words. */
 export function describeStream(stream: string): string {
+  const figure = figureOf(stream);
+  if (figure) return figure.replace(/^m/, 'M');
   const market = marketOf(stream);
   if (!market) return stream;
   const { venue, pair, interval } = market;
@@ -81,6 +89,8 @@ export function describeStream(stream: string): string {
 
 /** What a record is, as the subject of a sentence. */
 export function describeRecord({ kind, stream }: { kind: string; stream: string }): string {
+  const figure = figureOf(stream);
+  if (figure) return kind === 'row' ? `this row of ${figure}` : `this day of ${figure}`;
   const market = marketOf(stream);
   if (!market) return kind === 'row' ? `this row of ${stream}` : `this observation of ${stream}`;
   const { venue, pair, interval } = market;

@@ -116,7 +116,7 @@ export async function startMarketNode({
         return;
       }
       if (request.method === 'POST') {
-        const rule = JSON.parse(await bodyOf(request)) as Omit<AlertRule, 'id'>;
+        const rule = JSON.parse(await bodyOf(request)) as AlertRule;
         if (rule.expression.includes('=='.repeat(2)))
           return refuse(
             400,
@@ -124,10 +124,10 @@ export async function startMarketNode({
             'the condition cannot be read: unexpected =',
             'write it in CEL',
           );
-        node.rules = [...node.rules, { ...rule, id: `rule-${node.rules.length + 1}` }];
-        return json(node.rules.at(-1));
+        node.rules = [...node.rules, rule];
+        return json({ rule, preview: { fail: 2, pass: 5_990, unknown: 8, why: null }, secret: null });
       }
-      return json({ rules: node.rules });
+      return json({ rules: node.rules, builtIn: [], messages: [] });
     }
     return refuse(404, 'NOT_FOUND', `nothing is served at ${url.pathname}`, 'see /openapi.json');
   });
@@ -549,13 +549,14 @@ function simulatedMarket(count: number) {
       figures: [],
       observed: [],
     }),
-    reading: (): MarketStatus => ({
+    reading: (): MarketStatus & { progress: { days: number; of: number } } => ({
       mode: 'replay',
       describe: 'Daily bars of 2020 to 2023.',
       from: time(1_200),
       to: null,
       assets: 0,
       busy: true,
+      progress: { days: 300, of: 800 },
       figures: [],
       observed: [{ stream: 'coinbase.bars.1d', rows: 120_000, to: time(401) }],
     }),
@@ -683,6 +684,7 @@ const RULE: AlertRule = {
   name: 'Strong traders’ grades',
   expression: 'row.trader != null && row.trader.grade >= 80.0',
   figure: 'grades',
+  severity: 'warning',
   channel: 'webhook',
   target: 'https://hooks.example/assay',
   quietHours: { from: '22:00', to: '07:00', zone: 'Europe/Berlin' },

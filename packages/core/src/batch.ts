@@ -69,6 +69,8 @@ const MAX_MEMBERS = 65_536;
 
 /** Largest payload that one observation may commit to. */
 export const MAX_PAYLOAD_BYTES = 4 * 1024 * 1024;
+/** Largest payload of a derived figure: a day of ten thousand assets with everything about each. It never comes through the door. */
+export const MAX_FIGURE_BYTES = 64 * 1024 * 1024;
 
 /**
  * Commits to rows: their Merkle root, their count, and the content identifier of their NDJSON payload.
@@ -83,10 +85,11 @@ export function commitRows(
 ): { commitment: RowsCommitment; payload: Uint8Array; sha256: string } {
   if (rows.length === 0) throw new RangeError('expected at least one row, got none');
   const payload = encodePayload(rows);
-  if (payload.length > MAX_PAYLOAD_BYTES) {
+  const limit = schema === 'figure/v1' ? MAX_FIGURE_BYTES : MAX_PAYLOAD_BYTES;
+  if (payload.length > limit) {
     throw new AssayError(
       'PAYLOAD_TOO_LARGE',
-      `expected at most ${MAX_PAYLOAD_BYTES} bytes of rows, got ${payload.length}`,
+      `expected at most ${limit} bytes of rows, got ${payload.length}`,
       {
         next: 'send the rows in several batches',
       },

@@ -474,8 +474,16 @@ function describeRow(row: Row): string {
   const { name, sha256, bytes } = others as Partial<FileRow>;
   if (name !== undefined && sha256 !== undefined)
     return `${time} ${name}, ${bytes} bytes with the digest ${sha256.slice(0, 16)}…`;
-  const values = Object.entries(others).map(([name, value]) => `${name} ${value}`);
-  return `${time} ${values.slice(0, 4).join(', ')}`;
+  return `${time} ${membersOf(others).slice(0, 6).join(', ')}`;
+}
+
+/** Members by name, those of a member as `trader.grade`; lists only by their length. */
+function membersOf(value: object, prefix = ''): string[] {
+  return Object.entries(value).flatMap(([name, member]) => {
+    if (Array.isArray(member)) return [`${member.length} ${prefix}${name}`];
+    if (typeof member === 'object' && member !== null) return membersOf(member, `${prefix}${name}.`);
+    return [`${prefix}${name} ${member ?? 'unknown'}`];
+  });
 }
 
 function isoSeconds(seconds: number): string {

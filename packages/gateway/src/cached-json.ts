@@ -42,9 +42,8 @@ export function sendJson(request: FastifyRequest, reply: FastifyReply, answer: P
 }
 
 function namesTag(header: string | undefined, etag: string): boolean {
-  return (header ?? '')
-    .split(',')
-    .some((tag) => tag.trim().replace(/^W\//, '') === etag || tag.trim() === '*');
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '');
+  return (header ?? '').split(',').some((tag) => opaque(tag) === opaque(etag) || tag.trim() === '*');
 }
 
 function takesGzip(header: string | string[] | undefined): boolean {

@@ -94,6 +94,13 @@ function findAsset(market: MarketView, identity: string): MarketRow<'assets'> | 
 }
 
 function noSuchAsset(market: MarketView, identity: string): AssayError {
+  if (market.rows('grades', { keys: [identity] }).length > 0) {
+    return new AssayError(
+      'NOT_FOUND',
+      `${JSON.stringify(identity)} has no daily bars, only snapshots of its market capitalisation`,
+      { next: `its grades: /v1/market/figures/grades?keys=${encodeURIComponent(identity)}` },
+    );
+  }
   const wanted = identity.toLowerCase();
   const alike = market
     .rows('assets')

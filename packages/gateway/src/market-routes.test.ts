@@ -7,9 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import { AssayError } from '@assay/core';
 import type { MarketView } from '@assay/pipeline';
 import { afterAll, expect, test } from 'vitest';
-import { marketNode } from './fixture-node.fixture.ts';
 import { FIXTURE_ODD, marketFixture } from './market.fixture.ts';
 import { FIGURES } from './market-figures.ts';
+import { marketNode } from './market-node.fixture.ts';
 import { createGateway, type Gateway } from './server.ts';
 
 const opened: Gateway[] = [];
@@ -114,6 +114,23 @@ test('one answer holds everything of an asset; a dead coin is shown as it was wh
   ]);
 });
 
+test('an asset that has grades and no bars is not said to be unknown', async () => {
+  const whole = marketFixture();
+  const market: MarketView = {
+    status: () => whole.status(),
+    rows: (figure, query) =>
+      whole
+        .rows(figure, query)
+        .filter((row) => figure !== 'assets' || (row as { asset?: string }).asset !== 'bitcoin') as never,
+  };
+  const { json } = await serve(market);
+  expect(await json('/v1/market/assets/bitcoin')).toMatchObject({
+    status: 404,
+    detail: '"bitcoin" has no daily bars, only snapshots of its market capitalisation',
+    next: 'its grades: /v1/market/figures/grades?keys=bitcoin',
+  });
+});
+
 test('6,000 assets come as one table: packed, sorted, the same bytes each time, and once for each reader', async () => {
   const { base, get } = await serve(marketFixture({ assets: 6_000, days: 31 }));
   const first = await get('/v1/market/grades', { 'accept-encoding': 'gzip' });
@@ -132,7 +149,7 @@ test('6,000 assets come as one table: packed, sorted, the same bytes each time, 
   expect(dead.sparkline.slice(-10)).toEqual(new Array(10).fill(null));
   expect(dead).toMatchObject({ close: null, priceStatus: 'unknown', trader: null });
 
-  const again = await get('/v1/market/grades', { 'if-none-match': `W/${etag}` });
+  const again = await get('/v1/market/grades', { 'if-none-match': `"other", ${etag}` });
   expect([again.status, await again.text()]).toEqual([304, '']);
   const plain = await get('/v1/market/grades', { 'accept-encoding': 'gzip;q=0' });
   expect(plain.headers.get('content-encoding')).toBeNull();
@@ -181,6 +198,20 @@ test('portfolios are built where the node builds them', async () => {
   expect([bad.status, (await bad.json()).code]).toEqual([400, 'ARGUMENT_INVALID']);
   for (const body of ['[]', '7', '{', '{"__proto__":{"a":1}}']) {
     expect((await post(base, body)).status, body).toBe(400);
+  }
+  // Each is recorded for good: a page of somebody else may not have one made.
+  for (const origin of ['https://example.org', 'null']) {
+    const foreign = await fetch(`${base}/v1/market/portfolio`, {
+      ...{
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin },
+        body: '{"method":"hrp"}',
+      },
+    });
+    expect([foreign.status, (await foreign.json()).detail]).toEqual([
+      400,
+      `a page of ${origin} may not do this`,
+    ]);
   }
   expect((await post(base, JSON.stringify({ big: 'x'.repeat(300_000) }))).status).toBe(413);
   const without = await serve(marketFixture());

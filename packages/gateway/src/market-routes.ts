@@ -17,6 +17,7 @@ import {
 import { assetPage } from './market-page.ts';
 import { type GradesTable, gradesTable, inOrder, TABLE_ORDERS } from './market-table.ts';
 import type { NodeView } from './node-view.ts';
+import { refuseOtherPages } from './review-routes.ts';
 
 const MAX_KEYS = 500;
 const MAX_ROWS = 10_000;
@@ -269,7 +270,9 @@ function servePortfolio(app: App, node: NodeView): void {
         },
       },
     },
-    async ({ body }) => {
+    async (request) => {
+      // Each is recorded for good, under this node's name.
+      refuseOtherPages(request);
       const market = marketOf(node.market);
       if (!market.portfolio) {
         throw new AssayError('NOT_FOUND', 'this node builds no portfolios', {
@@ -283,7 +286,7 @@ function servePortfolio(app: App, node: NodeView): void {
       }
       running += 1;
       try {
-        const { result, proof } = await market.portfolio(body);
+        const { result, proof } = await market.portfolio(request.body);
         return { result, proof: proof && { record: proof.record, bundle: bundlePath(proof.record) } };
       } finally {
         running -= 1;

@@ -34,6 +34,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   RPC_UNAVAILABLE: 503,
 };
 
+/** A refusal repeats what was asked for, but not all of it. */
+const MAX_DETAIL = 1_000;
+
 /** Turns any failure into a problem document (RFC 9457). A defect of ours says nothing of its insides. */
 export function problemOf(failure: unknown): Problem {
   const error = storageFull(failure) ?? failure;
@@ -51,7 +54,12 @@ export function problemOf(failure: unknown): Problem {
     );
   }
   return statusCode < 500
-    ? problem('REQUEST_INVALID', statusCode, message, 'compare the request with /openapi.json')
+    ? problem(
+        'REQUEST_INVALID',
+        statusCode,
+        message.slice(0, MAX_DETAIL),
+        'compare the request with /openapi.json',
+      )
     : {
         ...problem('REQUEST_INVALID', 500, 'the node failed to answer; its log says why'),
         code: 'INTERNAL',

@@ -1,6 +1,6 @@
 /** Time of each optimiser by number of assets, and how much of it is the solver's. */
 import { cpus } from 'node:os';
-import loadHighs from 'highs';
+import loadHighs, { type Highs } from 'highs';
 import { solveQP } from 'quadprog';
 import { optimisePortfolio, type PortfolioInputs, parsePortfolioRequest } from '../src/portfolio/index.ts';
 import { solveLinear } from '../src/portfolio/linear-program.ts';
@@ -114,7 +114,7 @@ async function solverShare(): Promise<string[]> {
         inputs,
       ),
     );
-    const load = loadHighs as unknown as typeof loadHighs.default;
+    const load = loadHighs as unknown as (options: object) => Promise<Highs>;
     const highs = await load({ print: () => {}, printErr: () => {} });
     const total = n + 1 + PERIODS;
     const starts = [0, n];

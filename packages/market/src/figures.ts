@@ -7,7 +7,9 @@ import { assetsFigure } from './panel/index.ts';
 import { guidesFigure } from './report/index.ts';
 import { correlationFigure, levelsFigure, riskFigure } from './risk/index.ts';
 import type { FigureName } from './rows.ts';
+import { scenariosFigure } from './scenarios/index.ts';
 import { sentimentFigure } from './sentiment/index.ts';
+import { signalsFigure } from './signals/index.ts';
 import { pricesFigure } from './verify/index.ts';
 
 /** A figure as it is run. */
@@ -30,6 +32,8 @@ export const FIGURES: readonly FigureEntry[] = [
   made(gradesFigure, 'grades/grades.ts'),
   made(factorsFigure, 'grades/grades.ts', 'last'),
   made(evaluationFigure, 'evaluation/evaluation.ts', 'last'),
+  made(signalsFigure, 'signals/signals-figure.ts'),
+  made(scenariosFigure, 'scenarios/scenarios-figure.ts', 'last'),
   made(narrativesFigure, 'narratives/narratives.ts'),
   made(indicesFigure, 'indices/indices.ts'),
   made(guidesFigure, 'report/guides.ts', 'last'),

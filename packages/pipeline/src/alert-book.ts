@@ -6,6 +6,7 @@ import {
   observe,
   type Signal,
   signalsOf,
+  withdrawn,
 } from '@assay/checks/review';
 import { AssayError, digestHex, utf8, type VerdictPredicate } from '@assay/core';
 import type { Catalogue } from './catalogue.ts';
@@ -24,10 +25,19 @@ export type KeptAlert = Alert & { id: string };
 /** What is wrong, as it is kept. Signals ride in the transaction of the verdict that gave them. */
 export class AlertBook {
   readonly #sql: Sql;
+  #onIncident: (alert: KeptAlert) => void = () => undefined;
 
   constructor({ sql }: Pick<Catalogue, 'sql'>) {
     this.#sql = sql;
     sql.make(SCHEMA);
+  }
+
+  /**
+   * Calls back for each alert about the data itself that opens or is over, within the transaction that notes it: what
+   * is owed to people by it survives a crash together with it.
+   */
+  onIncident(listener: (alert: KeptAlert) => void): void {
+    this.#onIncident = listener;
   }
 
   /** What verdicts say. Within the caller's transaction. @returns alerts that opened by it. */
@@ -38,12 +48,14 @@ export class AlertBook {
     ]);
   }
 
-  /** @returns alerts that opened by it. */
+  /** What checks say. Within the caller's transaction. @returns alerts that opened by it. */
   note(signals: readonly Signal[]): KeptAlert[] {
-    return this.noteChanges(signals).filter(({ state }) => state === 'open');
+    const changed = this.noteChanges(signals);
+    for (const alert of changed) this.#onIncident(alert);
+    return changed.filter(({ state }) => state === 'open');
   }
 
-  /** @returns alerts that opened or were over by it. */
+  /** What rules of people say, who are told by their rule. @returns alerts that opened or were over by it. */
   noteChanges(signals: readonly Signal[]): KeptAlert[] {
     const changed: KeptAlert[] = [];
     for (const signal of signals) {
@@ -76,6 +88,15 @@ export class AlertBook {
       )
       .sort(inOrder)
       .slice(0, limit);
+  }
+
+  /** Ends the alerts of one who no longer asks: nothing would ever pass for them again. */
+  withdraw(which: (alert: KeptAlert) => boolean, at: string, reason: string): void {
+    for (const kept of this.list({ limit: MAX_ALERTS })) {
+      if (kept.state === 'recovered' || !which(kept)) continue;
+      const { id, ...alert } = kept;
+      this.#save(id, withdrawn(alert, at, reason));
+    }
   }
 
   counts(): Record<Alert['state'], number> {

@@ -6,7 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AlertRule, parseAlertRule } from '@assay/market/alerts';
@@ -14,7 +19,7 @@ import { SMTPServer } from 'smtp-server';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { KeptAlert } from './alert-book.ts';
-import { AlertDelivery, checkTarget, type DeliveryOptions } from './alert-delivery.ts';
+import { AlertDelivery, checkTarget, type DeliveryOptions, type Resolve } from './alert-delivery.ts';
 import { AlertOutbox } from './alert-outbox.ts';
 import { Sql } from './sql.ts';
 
@@ -125,12 +130,104 @@ test('within its cooldown the same trouble is told once', async () => {
   const hook = await receiver(() => 200);
   const delivery = deliver();
   const rule = ruleFor(hook.url, { cooldownMinutes: 60 });
-  for (const minutes of [0, 10, 59, 61])
+  outbox.post(alert(), rule, NOON);
+  await delivery.deliver();
+  for (const minutes of [10, 59, 61])
     outbox.post(alert({ lastAt: instant(NOON + minutes * 60_000) }), rule, NOON + minutes * 60_000);
   await delivery.deliver();
   expect(hook.got).toHaveLength(1);
   await deliver({ nowMs: () => NOON + 3_700_000 }).deliver();
   expect(hook.got).toHaveLength(2);
+});
+
+test('what opens again within its cooldown and stays open is told when that is over', async () => {
+  const hook = await receiver(() => 200);
+  const clock = { nowMs: NOON };
+  const delivery = deliver({ nowMs: () => clock.nowMs });
+  const rule = ruleFor(hook.url, { cooldownMinutes: 60 });
+  const minute = (minutes: number) => NOON + minutes * 60_000;
+  const change = async (state: KeptAlert['state'], minutes: number) => {
+    clock.nowMs = minute(minutes);
+    const at = instant(clock.nowMs);
+    outbox.post(alert({ state, lastAt: at, recoveredAt: at }), rule, clock.nowMs);
+    await delivery.deliver();
+  };
+  await change('open', 0);
+  await change('recovered', 5);
+  await change('open', 10);
+  await change('recovered', 15);
+  await change('open', 20);
+  expect(hook.got).toHaveLength(2);
+  expect(outbox.nextDueMs()).toBe(minute(65));
+  clock.nowMs = minute(65);
+  await delivery.deliver();
+  expect(hook.got.map(({ body }) => JSON.parse(body).timestamp)).toEqual(
+    [0, 5, 20].map((m) => instant(minute(m))),
+  );
+});
+
+test('a receiver that failed to answer may have read a message, and hears that it is over', async () => {
+  const hook = await receiver(() => 500);
+  const delivery = deliver();
+  outbox.post(alert(), ruleFor(hook.url), NOON);
+  await delivery.deliver();
+  outbox.post(alert({ state: 'recovered', recoveredAt: instant(NOON) }), ruleFor(hook.url), NOON + 1);
+  await deliver({ nowMs: () => NOON + 3_600_000 }).deliver();
+  expect(hook.got.map(({ body }) => JSON.parse(body).type)).toEqual(['alert.opened', 'alert.recovered']);
+});
+
+test('a rule that was taken away sends nothing more', async () => {
+  const hook = await receiver(() => 200);
+  outbox.post(alert(), ruleFor(hook.url), NOON);
+  outbox.drop('strong', { except: hook.url });
+  expect(outbox.due(NOON, { all: 9, each: 9 })).toHaveLength(1);
+  outbox.drop('strong');
+  await deliver().deliver();
+  expect(hook.got).toHaveLength(0);
+});
+
+test('a receiver that never answers delays no other', async () => {
+  const sockets: Socket[] = [];
+  const silent: TcpServer = createTcpServer((socket) => void sockets.push(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  closers.push(() => silent.close());
+  const hook = await receiver(() => 200);
+  for (let i = 0; i < 100; i++)
+    outbox.post(
+      alert({ id: String(i).padStart(16, '0') }),
+      ruleFor(`http://127.0.0.1:${(silent.address() as AddressInfo).port}/`),
+      NOON,
+    );
+  outbox.post(alert(), ruleFor(hook.url), NOON + 1);
+  const began = deliver({ nowMs: () => NOON + 1 }).deliver();
+  await expect.poll(() => hook.got.length).toBe(1);
+  for (const socket of sockets) socket.destroy();
+  await began;
+  expect(
+    outbox.list(200).filter(({ attempts, state }) => attempts === 1 && state === 'waiting'),
+  ).toHaveLength(1);
+});
+
+test('a name that means another address the second time leads nowhere else', async () => {
+  const hook = await receiver(() => 200);
+  const answers = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
+  let asked = 0;
+  const resolve: Resolve = async () => [{ address: answers[asked++]!, family: 4 }];
+  outbox.post(alert(), ruleFor(hook.url.replace('127.0.0.1', 'rebinding.test')), NOON);
+  await deliver({ resolve }).deliver();
+  expect(asked).toBe(1);
+  expect(hook.got.map(({ headers }) => headers.host)).toEqual([`rebinding.test:${new URL(hook.url).port}`]);
+  // A private address the second time is refused before anything is sent.
+  const turns: Resolve = async () => [
+    { address: '192.0.32.7', family: 4 },
+    { address: '169.254.169.254', family: 4 },
+  ];
+  await expect(checkTarget('https://rebinding.test/', false, turns)).rejects.toThrow(/public https address/);
+  const none: Resolve = () => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' }));
+  await expect(checkTarget('https://nowhere.test/', false, none)).rejects.toMatchObject({
+    code: 'ARGUMENT_INVALID',
+    message: expect.stringContaining('ENOTFOUND'),
+  });
 });
 
 test('mail goes by SMTP, as one plain text whose headers no name can forge', async () => {
@@ -176,12 +273,19 @@ test('a webhook may not reach into the node’s own network', async () => {
       'https://[::1]/',
       'https://[fd00::1]/',
       'https://[::ffff:10.0.0.1]/',
+      'https://[::127.0.0.1]/',
+      'https://[64:ff9b::a00:1]/',
+      'https://[64:ff9b:1::a00:1]/',
+      'https://[2002:7f00:1::]/',
+      'https://[2001:0:7f00:1::]/',
+      'https://0x7f.1/',
       'https://localhost:8443/',
       'https://2130706433/',
     ],
   ])
     await expect(checkTarget(target, false), target).rejects.toThrow(/public https address/);
   await checkTarget('https://192.0.32.7/', false);
+  await checkTarget('https://[2620:0:2d0:200::7]/', false);
   await checkTarget('http://127.0.0.1:1/', true);
 });
 

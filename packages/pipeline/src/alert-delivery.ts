@@ -1,12 +1,16 @@
-import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { type LookupAddress, lookup } from 'node:dns';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { promisify } from 'node:util';
 import { AssayError } from '@assay/core';
 import { createTransport, type Transporter } from 'nodemailer';
 import { Webhook } from 'standardwebhooks';
 import type { AlertOutbox, Message, MessageBody } from './alert-outbox.ts';
 
 const TIMEOUT_MS = 10_000;
-const AT_ONCE = 20;
+/** Messages of one look, and of each target among them. */
+const AT_ONCE = { all: 60, each: 5 };
 /** The longest wait before the outbox is looked at again. */
 const LOOK_EVERY_MS = 5_000;
 
@@ -19,6 +23,8 @@ export interface DeliveryOptions {
   /** Webhooks may go to addresses that only this machine's network has. */
   allowPrivate: boolean;
   nowMs: () => number;
+  /** How names are looked up; the system's way by default. */
+  resolve?: Resolve;
   onTrouble: (text: string) => void;
 }
 
@@ -59,7 +65,18 @@ export class AlertDelivery {
 
   async #deliver(): Promise<void> {
     const { outbox, nowMs } = this.#o;
-    for (const message of outbox.due(nowMs(), AT_ONCE)) {
+    const byTarget = Map.groupBy(
+      outbox.due(nowMs(), AT_ONCE),
+      ({ channel, target }) => `${channel} ${target}`,
+    );
+    // One that does not answer costs its own messages ten seconds, and nobody else's.
+    await Promise.all([...byTarget.values()].map((messages) => this.#deliverTo(messages)));
+  }
+
+  /** The messages of one target, one after the other, up to the first that it does not take. */
+  async #deliverTo(messages: readonly Message[]): Promise<void> {
+    const { outbox, nowMs } = this.#o;
+    for (const message of messages) {
       if (this.#closed) return;
       try {
         await (message.channel === 'webhook' ? this.#post(message) : this.#send(message));
@@ -69,6 +86,7 @@ export class AlertDelivery {
         const text = (error as Error).message;
         outbox.failed(message, text, nowMs(), { final });
         if (message.attempts === 0 || final) this.#o.onTrouble(`alert for ${message.target}: ${text}`);
+        if (!final) return;
       }
     }
   }
@@ -91,28 +109,20 @@ export class AlertDelivery {
   }
 
   async #post({ id, target, body }: Message): Promise<void> {
-    const { secretOf, nowMs, allowPrivate } = this.#o;
-    await checkTarget(target, allowPrivate);
+    const { secretOf, nowMs, allowPrivate, resolve = resolveHost } = this.#o;
+    const addresses = await checkTarget(target, allowPrivate, resolve);
     const at = new Date(nowMs());
-    const response = await fetch(target, {
-      method: 'POST',
-      body,
-      // A redirect could lead where the target's own address may not.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'assay-alerts/1',
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-        'webhook-signature': new Webhook(secretOf(target)).sign(id, at, body),
-      },
+    const status = await post(target, addresses, body, {
+      'content-type': 'application/json',
+      'user-agent': 'assay-alerts/1',
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new Webhook(secretOf(target)).sign(id, at, body),
     });
-    await response.body?.cancel();
-    if (response.ok) return;
-    const text = `expected an answer of 2xx, got ${response.status}`;
+    if (status >= 200 && status < 300) return;
+    const text = `expected an answer of 2xx, got ${status}`;
     // By Standard Webhooks, 410 says that the receiver is gone for good.
-    throw response.status === 410 ? new Refused(text) : new Error(text);
+    throw status === 410 ? new Refused(text) : new Error(text);
   }
 
   async #send({ id, target, body }: Message): Promise<void> {
@@ -137,11 +147,52 @@ export class AlertDelivery {
   }
 }
 
+/**
+ * Posts to one of the addresses that were checked, whatever the name means by now: a name that answers with another
+ * address the second time (DNS rebinding) leads nowhere else. Redirects are not followed, and no answer's body is read.
+ *
+ * @returns the status of the answer.
+ */
+function post(
+  target: string,
+  addresses: readonly LookupAddress[],
+  body: string,
+  headers: Record<string, string>,
+): Promise<number> {
+  const checked: LookupFunction = (_host, options, found) => {
+    if (options.all) found(null, [...addresses]);
+    else found(null, addresses[0]!.address, addresses[0]!.family);
+  };
+  const url = new URL(target);
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+      method: 'POST',
+      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+      agent: false,
+      lookup: checked,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    request.once('response', (response) => {
+      resolve(response.statusCode ?? 0);
+      response.destroy();
+    });
+    request.once('error', reject);
+    request.end(body);
+  });
+}
+
+const lookupAll = promisify(lookup);
+const resolveHost: Resolve = (host) => lookupAll(host, { all: true });
+
+/** Every address that a name has. */
+export type Resolve = (host: string) => Promise<LookupAddress[]>;
+
 /** No use trying again. */
 class Refused extends Error {}
 
 /** Addresses that are not the public network's (RFC 6890): metadata services and neighbours live there. */
-const PRIVATE = new BlockList();
+// One list for each family: Node takes IPv4 addresses for IPv6 ones in a list that holds both.
+const PRIVATE = { 4: new BlockList(), 6: new BlockList() };
 for (const [network, bits] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -154,29 +205,48 @@ for (const [network, bits] of [
   ['198.18.0.0', 15],
   ['224.0.0.0', 3],
 ] as const)
-  PRIVATE.addSubnet(network, bits, 'ipv4');
+  PRIVATE[4].addSubnet(network, bits, 'ipv4');
 for (const [network, bits] of [
-  ['::', 127],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
-  ['64:ff9b::', 96],
+  // Only 2000::/3 is given out to the public, and not all of that: Teredo, 6to4 and others lead into IPv4.
+  ['::', 3],
+  ['4000::', 2],
+  ['8000::', 1],
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
 ] as const)
-  PRIVATE.addSubnet(network, bits, 'ipv6');
+  PRIVATE[6].addSubnet(network, bits, 'ipv6');
 
-/** Whether a webhook may go there. @throws ARGUMENT_INVALID */
-export async function checkTarget(target: string, allowPrivate: boolean): Promise<void> {
+/**
+ * Whether a webhook may go there.
+ *
+ * @returns the addresses that it may go to.
+ * @throws ARGUMENT_INVALID
+ */
+export async function checkTarget(
+  target: string,
+  allowPrivate: boolean,
+  resolve: Resolve = resolveHost,
+): Promise<LookupAddress[]> {
   const { hostname, protocol } = new URL(target);
-  if (allowPrivate) return;
   const refuse = (why: string) =>
     new AssayError('ARGUMENT_INVALID', `target: expected a public https address, got ${why}`, {
       next: 'use an address that the whole network knows, or start the node with --private-webhooks',
     });
-  if (protocol !== 'https:') throw refuse(target.slice(0, 100));
+  if (!allowPrivate && protocol !== 'https:') throw refuse(target.slice(0, 100));
   const host = hostname.replace(/^\[|\]$/g, '');
-  const found = isIP(host) ? [{ address: host }] : await lookup(host, { all: true });
-  for (const { address } of found) {
-    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-    if (PRIVATE.check(mapped, isIP(mapped) === 6 ? 'ipv6' : 'ipv4')) throw refuse(`${host} (${address})`);
-  }
+  const found = isIP(host) ? [{ address: host, family: isIP(host) }] : await addressesOf(host, resolve);
+  for (const { address, family } of found)
+    if (!allowPrivate && (family === 6 ? PRIVATE[6].check(address, 'ipv6') : PRIVATE[4].check(address)))
+      throw refuse(`${host} (${address})`);
+  return found;
+}
+
+async function addressesOf(host: string, resolve: Resolve): Promise<LookupAddress[]> {
+  const found = await resolve(host).catch((error: NodeJS.ErrnoException) => error);
+  if (Array.isArray(found) && found.length > 0) return found;
+  const why = Array.isArray(found) ? 'it has none' : (found.code ?? found.message);
+  throw new AssayError('ARGUMENT_INVALID', `target: no address was found for ${host.slice(0, 100)}: ${why}`, {
+    next: 'correct the name, or wait until it is known again',
+  });
 }

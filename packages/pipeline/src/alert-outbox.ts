@@ -42,6 +42,15 @@ export interface Message {
   lastError: string | null;
 }
 
+/** The newest message about the same. */
+interface Earlier {
+  id: string;
+  state: Message['state'];
+  type: MessageBody['type'];
+  due: number;
+  attempts: number;
+}
+
 /** What is sent, in the shape of Standard Webhooks. */
 export interface MessageBody {
   type: 'alert.opened' | 'alert.recovered';
@@ -75,27 +84,29 @@ export class AlertOutbox {
     sql.make(SCHEMA);
   }
 
-  /** Owes a message for an alert that changed, unless one about the same was sent within the rule's cooldown. */
+  /**
+   * Owes a message for an alert that changed. One that opens again within the rule's cooldown is told when that is over,
+   * if it is still open then. The same opening is told once, however often this is called.
+   */
   post(alert: KeptAlert, rule: AlertRule, nowMs: number): void {
     if (rule.channel === 'console' || rule.target === null || !rule.enabled) return;
     const opened = alert.state === 'open';
-    const earlier = this.#sql.all<{ id: string; state: Message['state']; type: string; made: number }>(
-      `SELECT id, state, json_extract(body, '$.type') AS type, made_ms AS made FROM messages
-       WHERE alert = ? AND rule = ? ORDER BY made_ms DESC, id DESC LIMIT 2`,
+    const last = this.#sql.one<Earlier>(
+      `SELECT id, state, json_extract(body, '$.type') AS type, due_ms AS due, attempts FROM messages
+       WHERE alert = ? AND rule = ? AND state != 'dropped' ORDER BY made_ms DESC, id DESC LIMIT 1`,
       alert.id,
       rule.id,
     );
-    const [last] = earlier;
+    const isOwed = last?.type === 'alert.opened' && last.state === 'waiting';
     if (!opened) {
       // Nobody was told that it began: then nobody needs to hear that it is over.
       if (last?.type !== 'alert.opened') return;
-      if (last.state === 'waiting') {
-        this.#sql.run("UPDATE messages SET state = 'dropped' WHERE id = ?", last.id);
-        return;
-      }
-    } else if (last && nowMs - last.made < rule.cooldownMinutes * 60_000) return;
+      if (isOwed) this.#sql.run("UPDATE messages SET state = 'dropped' WHERE id = ?", last.id);
+      // A receiver that answered badly may have read it all the same.
+      if (isOwed && last.attempts === 0) return;
+    } else if (isOwed) return;
     const type = opened ? 'alert.opened' : 'alert.recovered';
-    const at = opened ? alert.lastAt : (alert.recoveredAt ?? alert.lastAt);
+    const at = opened ? openedAt(alert) : (alert.recoveredAt ?? alert.lastAt);
     const record = alert.observation;
     const body: MessageBody = {
       type,
@@ -116,16 +127,19 @@ export class AlertOutbox {
     };
     const quiet =
       rule.quietHours && alert.severity !== 'critical' ? quietUntil(rule.quietHours, nowMs) : null;
+    const cooled = opened && last ? last.due + rule.cooldownMinutes * 60_000 : nowMs;
+    const id = `msg_${alert.id}_${rule.id}_${Date.parse(at)}_${opened ? 'opened' : 'recovered'}`;
+    this.#sql.run("DELETE FROM messages WHERE id = ? AND state = 'dropped'", id);
     this.#sql.run(
       'INSERT OR IGNORE INTO messages (id, alert, rule, channel, target, body, made_ms, due_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      `msg_${alert.id}_${rule.id}_${Date.parse(at)}_${opened ? 'opened' : 'recovered'}`,
+      id,
       alert.id,
       rule.id,
       rule.channel,
       rule.target,
       JSON.stringify(body),
       nowMs,
-      quiet ?? nowMs,
+      Math.max(quiet ?? nowMs, cooled),
     );
     this.#sql.run(
       `DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY state = 'waiting', made_ms
@@ -134,13 +148,25 @@ export class AlertOutbox {
     );
   }
 
-  /** Messages whose time has come, the oldest first. */
-  due(nowMs: number, most: number): Message[] {
+  /** Takes back what a rule still owes: it was taken away, or now has another target. */
+  drop(rule: string, options: { except?: string | null } = {}): void {
+    this.#sql.run(
+      "UPDATE messages SET state = 'dropped' WHERE rule = ? AND state = 'waiting' AND target IS NOT ?",
+      rule,
+      options.except ?? null,
+    );
+  }
+
+  /** Messages whose time has come, the oldest first; a few of each target, so that one that is down delays no other. */
+  due(nowMs: number, most: { all: number; each: number }): Message[] {
     return this.#sql.all(
-      `SELECT id, alert, rule, channel, target, body, attempts, state, last_error AS lastError FROM messages
-       WHERE state = 'waiting' AND due_ms <= ? ORDER BY due_ms, id LIMIT ?`,
+      `SELECT id, alert, rule, channel, target, body, attempts, state, last_error AS lastError FROM (
+         SELECT *, row_number() OVER (PARTITION BY channel, target ORDER BY due_ms, id) AS place FROM messages
+         WHERE state = 'waiting' AND due_ms <= ?)
+       WHERE place <= ? ORDER BY place, due_ms, id LIMIT ?`,
       nowMs,
-      most,
+      most.each,
+      most.all,
     );
   }
 
@@ -180,4 +206,9 @@ export class AlertOutbox {
       limit,
     );
   }
+}
+
+/** When it opened, this time: it fails again and again while it is open. */
+function openedAt({ history, lastAt }: KeptAlert): string {
+  return history.findLast(({ to }) => to === 'open')?.at ?? lastAt;
 }

@@ -125,7 +125,7 @@ test('agreeing gives L4, and one who got something else takes it away for good',
   expect(describeRecord(catalogue, `${id}.0`).level).toBe('L4');
   const second = await attest(id, two, OTHER);
   expect(second.alerts).toMatchObject([
-    { stream: STREAM, check: 'execution', state: 'open', severity: 'critical' },
+    { stream: STREAM, check: 'execution', state: 'open', severity: 'critical', observation: id },
   ]);
   expect(describeRecord(catalogue, id)).toMatchObject({
     level: 'L3',

@@ -116,6 +116,7 @@ export class ExecutionDesk {
       ...{ stream, check: 'execution', status: 'fail' as const, severity: 'critical' as const },
       reason: `${signer} executed ${observation.slice(0, 16)}… again and got other rows: root ${rows.root.slice(0, 16)}…`,
       at: `${new Date(this.#nowMs()).toISOString().slice(0, 19)}Z`,
+      observation,
     };
   }
 }

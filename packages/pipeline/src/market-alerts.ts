@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Signal } from '@assay/checks/review';
 import { AssayError } from '@assay/core';
 import type { FigureName, FigureRows } from '@assay/market';
@@ -9,7 +10,7 @@ import {
   MAX_RULES,
   parseAlertRule,
 } from '@assay/market/alerts';
-import type { KeptAlert } from './alert-book.ts';
+import type { AlertBook, KeptAlert } from './alert-book.ts';
 import type { AlertOutbox } from './alert-outbox.ts';
 import type { Catalogue } from './catalogue.ts';
 import { figureStream } from './derive-figures.ts';
@@ -18,6 +19,8 @@ import type { Pipeline } from './pipeline.ts';
 import type { Sql } from './sql.ts';
 
 const DAY_MS = 86_400_000;
+/** Open alerts that a rule about incidents is asked about when it is put in force. */
+const MAX_OPEN = 1_000;
 const SCHEMA =
   'CREATE TABLE IF NOT EXISTS alert_rules (id TEXT PRIMARY KEY, rule TEXT NOT NULL) WITHOUT ROWID;';
 
@@ -30,27 +33,38 @@ export interface RulePreview {
   why: string | null;
 }
 
-/** Rules about figures: what they say of the latest day opens and ends alerts, and owes messages to people. */
+/**
+ * Rules about figures: what they say of the latest day opens and ends alerts, and owes messages to people. Rules about
+ * incidents pick from the alerts that the checks of the data raise.
+ */
 export class MarketAlerts {
   readonly #sql: Sql;
   readonly #market: Pick<MarketView, 'rows'>;
   readonly #pipeline: Pick<Pipeline, 'note'>;
+  readonly #book: AlertBook;
   readonly #outbox: AlertOutbox;
   readonly #nowMs: () => number;
+  readonly #isNews: (alert: KeptAlert) => boolean;
 
+  /** @param options.isNews whether an incident is of now: what a history that is read in shows is no news. */
   constructor(options: {
     catalogue: Catalogue;
     market: Pick<MarketView, 'rows'>;
     pipeline: Pick<Pipeline, 'note'>;
+    book: AlertBook;
     outbox: AlertOutbox;
     nowMs: () => number;
+    isNews?: (alert: KeptAlert) => boolean;
   }) {
     this.#sql = options.catalogue.sql;
     this.#market = options.market;
     this.#pipeline = options.pipeline;
+    this.#book = options.book;
     this.#outbox = options.outbox;
     this.#nowMs = options.nowMs;
+    this.#isNews = options.isNews ?? (() => true);
     this.#sql.make(SCHEMA);
+    this.#book.onIncident((alert) => this.incident(alert));
   }
 
   /** Rules of people, and the built-in ones as they were changed. */
@@ -79,30 +93,54 @@ export class MarketAlerts {
         next: 'take one away first',
       });
     }
-    this.#sql.run(
-      'INSERT OR REPLACE INTO alert_rules (id, rule) VALUES (?, ?)',
-      rule.id,
-      JSON.stringify(rule),
-    );
+    const before = rules.find(({ id }) => id === rule.id);
+    this.#sql.transaction(() => {
+      this.#sql.run(
+        'INSERT OR REPLACE INTO alert_rules (id, rule) VALUES (?, ?)',
+        rule.id,
+        JSON.stringify(rule),
+      );
+      this.#outbox.drop(rule.id, { except: rule.enabled ? rule.target : null });
+      if (before && (!rule.enabled || before.figure !== rule.figure)) this.#withdraw(rule.id, 'was changed');
+    });
     return { rule, preview: this.#preview(rule) };
   }
 
-  /** Takes a rule away; a built-in one is then as it was. @throws NOT_FOUND */
+  /** Takes a rule away, with its alerts and what it still owes; a built-in one is then as it was. @throws NOT_FOUND */
   remove(id: string): void {
     if (!this.#sql.one('SELECT 1 AS found FROM alert_rules WHERE id = ?', id)) {
       throw new AssayError('NOT_FOUND', `there is no rule of your own named ${id.slice(0, 40)}`, {
         next: 'a built-in rule can be changed or disabled, not taken away',
       });
     }
-    this.#sql.run('DELETE FROM alert_rules WHERE id = ?', id);
+    this.#sql.transaction(() => {
+      this.#sql.run('DELETE FROM alert_rules WHERE id = ?', id);
+      this.#outbox.drop(id);
+      this.#withdraw(id, 'was taken away');
+    });
   }
 
-  /** Asks every rule about the latest day. Alerts and the messages about them are durable together. */
+  /** Nobody would ever say that what a rule asked for is over. */
+  #withdraw(rule: string, why: string): void {
+    this.#book.withdraw(
+      (alert) => !isIncident(alert) && alert.check.startsWith(`${rule}:`),
+      new Date(this.#nowMs()).toISOString().replace(/\.\d+Z$/, 'Z'),
+      `the rule ${why}`,
+    );
+  }
+
+  /**
+   * Asks every rule about the latest day, and rules about incidents about those that are open. Alerts and the messages
+   * about them are durable together, and the same day asked again owes nothing twice.
+   */
   async evaluate(): Promise<KeptAlert[]> {
-    const rules = this.rules().filter(({ enabled, figure }) => enabled && figure !== 'incidents');
+    const enabled = this.rules().filter((rule) => rule.enabled);
     const byCheck = new Map<string, AlertRule>();
     const signals: Signal[] = [];
-    for (const rule of rules) {
+    for (const rule of enabled) {
+      if (rule.figure === 'incidents') continue;
+      // Others want the processor too: 200 rules about 6,000 assets take a while.
+      await setImmediate();
       for (const { key, row, answer } of this.#ask(rule)) {
         const check = `${rule.id}:${key}`;
         byCheck.set(check, rule);
@@ -117,26 +155,38 @@ export class MarketAlerts {
     }
     return this.#pipeline.note(signals, (changed) => {
       for (const alert of changed) this.#outbox.post(alert, byCheck.get(alert.check)!, this.#nowMs());
+      // Who puts a rule in force is told of what is open already.
+      for (const alert of this.#book.list({ state: 'open', limit: MAX_OPEN })) {
+        const rule = byCheck.get(alert.check);
+        if (rule) this.#outbox.post(alert, rule, this.#nowMs());
+        else if (isIncident(alert)) this.incident(alert);
+      }
     });
   }
 
   /** Owes messages to whoever asked to be told of incidents in the data itself. Within the alert's transaction. */
   incident(alert: KeptAlert): void {
-    for (const rule of this.rules()) {
-      if (rule.figure !== 'incidents' || !rule.enabled) continue;
+    const rules = this.rules().filter(({ figure, enabled }) => enabled && figure === 'incidents');
+    if (rules.length === 0 || !this.#isNews(alert)) return;
+    for (const rule of rules)
       if (evaluateRule(compileRule(rule.expression), alert, null).status === 'fail')
         this.#outbox.post(alert, rule, this.#nowMs());
-    }
   }
 
   #preview(rule: AlertRule): RulePreview {
     const counts: RulePreview = { fail: 0, pass: 0, unknown: 0, why: null };
-    if (rule.figure === 'incidents') return counts;
-    for (const { answer } of this.#ask(rule)) {
+    const answers = rule.figure === 'incidents' ? this.#askIncidents(rule) : this.#ask(rule);
+    for (const { answer } of answers) {
       counts[answer.status] += 1;
       if (answer.status === 'unknown') counts.why ??= answer.reason;
     }
     return counts;
+  }
+
+  *#askIncidents({ expression }: AlertRule) {
+    const rule = compileRule(expression);
+    for (const alert of this.#book.list({ state: 'open', limit: MAX_OPEN }))
+      if (isIncident(alert)) yield { answer: evaluateRule(rule, alert, null) };
   }
 
   *#ask({ figure, expression }: AlertRule) {
@@ -155,6 +205,11 @@ export class MarketAlerts {
       yield { key, row, answer: evaluateRule(rule, row, previous.get(key) ?? null) };
     }
   }
+}
+
+/** Whether a check of the data raised it, and no rule: those name the key that they are about. */
+function isIncident({ stream, check }: KeptAlert): boolean {
+  return !(stream.startsWith('assay.market.') && check.includes(':'));
 }
 
 function keyOf(row: FigureRows[FigureName]): string {

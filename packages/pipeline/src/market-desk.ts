@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AssayError,
   canonicalBytes,
@@ -6,16 +6,22 @@ import {
   digestHex,
   type Ed25519Signer,
   type ErrorCode,
-  type Material,
   type Row,
 } from '@assay/core';
-import { buildPanel, FIGURES, type FigureName, type FigureRows } from '@assay/market';
+import { FIGURES, type FigureName, type FigureRows } from '@assay/market';
 import { parsePortfolioRequest } from '@assay/market/portfolio';
-import { type MarketFeed, recordProvider, splitAtMonths } from '@assay/sources';
+import {
+  type MarketFeed,
+  type MarketRecord,
+  type MarketStream,
+  recordProvider,
+  splitAtMonths,
+} from '@assay/sources';
 import type { Catalogue, CatalogueEntry } from './catalogue.ts';
-import { instantOf, type ReadInput, type RequiredLevels, readInput } from './derive.ts';
-import { figureMaterials, figureStream, type PanelOf, prepareFigure } from './derive-figures.ts';
-import { PORTFOLIO_STREAM, preparePortfolio } from './derive-portfolio.ts';
+import { instantOf, type ReadInput } from './derive.ts';
+import { figureStream } from './derive-figures.ts';
+import { PORTFOLIO_STREAM } from './derive-portfolio.ts';
+import { FigureWorkshop } from './figure-workshop.ts';
 import type { MarketPortfolio, MarketQuery, MarketRow, MarketStatus, MarketView } from './market-view.ts';
 import type { Pipeline } from './pipeline.ts';
 import { proverOf } from './row-proof.ts';
@@ -29,14 +35,26 @@ const RETRY_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const PORTFOLIOS_PER_HOUR = 120;
 const MAX_PORTFOLIOS = 200;
+/** Malformed rows of one fetch that are told one by one. */
+const MOST_TOLD = 10;
+const FIGURE_LIMIT_MS = 10 * 60_000;
+const PORTFOLIO_LIMIT_MS = 30_000;
 const MAX_ROWS = 100_000;
 /** Rows that are kept decoded, of the statements that were read last. */
 const MAX_DECODED_ROWS = 600_000;
-/** Failures that pass: the disk is full, or the log cannot keep up. */
-const NO_ROOM: readonly ErrorCode[] = ['STORAGE_FULL', 'STORAGE_FAILED', 'LEDGER_BUSY', 'SOURCE_UNREACHABLE'];
+/** Failures that the log and the console live through: they are told, and tried again. */
+const PASSING: readonly ErrorCode[] = [
+  'STORAGE_FULL',
+  'STORAGE_FAILED',
+  'LEDGER_BUSY',
+  'SOURCE_UNREACHABLE',
+  'DERIVATION_FAILED',
+];
 
 export interface MarketDeskOptions {
   catalogue: Catalogue;
+  /** The catalogue's file, which the threads that compute read. */
+  catalogueFile: string;
   pipeline: Pick<Pipeline, 'observe' | 'derive'>;
   feed: MarketFeed;
   /** Signs what a venue, or another source, says. */
@@ -57,13 +75,25 @@ export class MarketDesk implements MarketView {
   readonly #decoded = new Map<string, ReadInput>();
   #decodedRows = 0;
   #busy = true;
+  #status: { size: number; busy: boolean; status: MarketStatus } | null = null;
   /** Portfolios take turns: their stream has one end. */
   #portfolios: Promise<unknown> = Promise.resolve();
   readonly #madePortfolios = new Map<string, MarketPortfolio>();
   readonly #madeAtMs: number[] = [];
 
+  readonly #figures: FigureWorkshop;
+  /** Apart from the figures: people wait for these. */
+  readonly #portfolioWork: FigureWorkshop;
+
   constructor(options: MarketDeskOptions) {
     this.#o = options;
+    const { catalogueFile } = options;
+    this.#figures = new FigureWorkshop({ catalogueFile, limitMs: FIGURE_LIMIT_MS });
+    this.#portfolioWork = new FigureWorkshop({ catalogueFile, limitMs: PORTFOLIO_LIMIT_MS });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#figures.close(), this.#portfolioWork.close()]);
   }
 
   /** Follows the feed until the signal aborts, or to its end where it has one. */
@@ -73,7 +103,8 @@ export class MarketDesk implements MarketView {
       try {
         await this.#catchUp(this.#historyFromMs(fromMs), toMs, signal);
       } catch (error) {
-        if (!(error instanceof AssayError && NO_ROOM.includes(error.code))) throw error;
+        if (signal.aborted) return;
+        if (!(error instanceof AssayError && PASSING.includes(error.code))) throw error;
         this.#o.onTrouble(error);
         await pause(RETRY_MS, signal);
         continue;
@@ -87,6 +118,14 @@ export class MarketDesk implements MarketView {
   }
 
   status(): MarketStatus {
+    // Asked for several times in a request; it changes only when something is recorded.
+    const size = this.#o.catalogue.acknowledgedSize();
+    if (this.#status?.size !== size || this.#status.busy !== this.#busy)
+      this.#status = { size, busy: this.#busy, status: this.#describe() };
+    return this.#status.status;
+  }
+
+  #describe(): MarketStatus {
     const { catalogue, feed } = this.#o;
     const rows = new Map(catalogue.streams().map((stream) => [stream.name, stream]));
     const { from, to } = this.#extent();
@@ -167,16 +206,16 @@ export class MarketDesk implements MarketView {
       this.#allowPortfolio();
       const toMs = Date.parse(to) + DAY_MS;
       const head = catalogue.head(PORTFOLIO_STREAM);
-      const { prepared, result } = await preparePortfolio(
-        catalogue,
+      const work = await this.#portfolioWork.make({
+        kind: 'portfolio',
         request,
-        feed.streams.map(({ name }) => name),
-        {
+        streams: feed.streams.map(({ name }) => name),
+        place: {
           ...{ mode: feed.mode, fromMs: Date.parse(to), toMs, derivedAt: this.#clock(toMs) },
           ...{ sequence: (head?.sequence ?? 0) + 1, previous: head?.id ?? null },
         },
-        (material, levels) => this.#input(material, levels),
-      );
+      });
+      const { prepared, result } = work!;
       const [id] = await pipeline.derive([prepared]);
       const made = { result, proof: this.#prover(catalogue.get(id!))(0) };
       this.#madePortfolios.set(key, made);
@@ -220,45 +259,77 @@ export class MarketDesk implements MarketView {
 
   /** Takes what every stream has up to a time. A stream that does not answer comes later. */
   async #observe(historyFromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
-    const { catalogue, feed, pipeline, signerOf } = this.#o;
+    const { catalogue, feed, pipeline, onTrouble } = this.#o;
+    let prices = 0;
+    let silent: AssayError | null = null;
     for (const stream of feed.streams) {
-      let head = catalogue.head(stream.name);
+      const head = catalogue.head(stream.name);
       const fromMs = Math.max(head ? Date.parse(head.to) : historyFromMs, historyFromMs);
-      if (fromMs >= toMs) continue;
-      const { rows, malformed } = await feed.fetch(stream.name, fromMs, toMs, signal);
-      for (const error of malformed) this.#o.onTrouble(error);
-      const provider = recordProvider({
-        signer: signerOf(stream.venue),
-        adapter: feed.adapter,
-        mode: feed.mode,
-      });
-      const signed: { envelope: unknown; payload: Uint8Array }[] = [];
-      for (const batch of splitAtMonths(rows, fromMs, toMs)) {
-        const { opened, payload } = await provider.observe({
-          ...batch,
-          stream,
-          observedAt: this.#clock(Date.parse(batch.period.to)),
-          sequence: (head?.sequence ?? 0) + 1,
-          previous: head?.id ?? null,
-        });
-        head = { id: opened.id, sequence: (head?.sequence ?? 0) + 1, to: batch.period.to };
-        signed.push({ envelope: opened.envelope, payload });
+      if (fromMs < toMs) {
+        try {
+          const { rows, malformed } = await feed.fetch(stream.name, fromMs, toMs, signal);
+          this.#tell(stream.name, malformed);
+          await pipeline.observe(await this.#sign(stream, rows, fromMs, toMs));
+        } catch (error) {
+          if (!(error instanceof AssayError && error.code === 'SOURCE_UNREACHABLE')) throw error;
+          // The others go on without it; what it missed comes when it answers again.
+          silent = error;
+          onTrouble(error);
+          continue;
+        }
       }
-      await pipeline.observe(signed);
+      if (stream.kind === 'bars') prices += 1;
     }
+    // Figures without any price would leave a hole that nothing fills.
+    if (silent && prices === 0) throw silent;
+  }
+
+  /** Rows as the batches that their provider signs. */
+  async #sign(stream: MarketStream, rows: readonly MarketRecord[], fromMs: number, toMs: number) {
+    const { catalogue, feed, signerOf } = this.#o;
+    const provider = recordProvider({
+      signer: signerOf(stream.venue),
+      adapter: feed.adapter,
+      mode: feed.mode,
+    });
+    const signed: { envelope: unknown; payload: Uint8Array }[] = [];
+    let head = catalogue.head(stream.name);
+    for (const batch of splitAtMonths(rows, fromMs, toMs)) {
+      const { opened, payload } = await provider.observe({
+        ...batch,
+        stream,
+        observedAt: this.#clock(Date.parse(batch.period.to)),
+        sequence: (head?.sequence ?? 0) + 1,
+        previous: head?.id ?? null,
+      });
+      head = { id: opened.id, sequence: (head?.sequence ?? 0) + 1, to: batch.period.to };
+      signed.push({ envelope: opened.envelope, payload });
+    }
+    return signed;
+  }
+
+  /** Says what was left out; of very much, how much. */
+  #tell(stream: string, malformed: readonly AssayError[]): void {
+    for (const error of malformed.slice(0, MOST_TOLD)) this.#o.onTrouble(error);
+    const more = malformed.length - MOST_TOLD;
+    if (more <= 0) return;
+    this.#o.onTrouble(
+      new AssayError('ROW_MALFORMED', `${stream}: ${more} more rows were malformed and left out`, {
+        next: 'see whether the source changed its format',
+      }),
+    );
   }
 
   /** Every figure of some days, in the order in which they read each other. */
   async #derive(historyFromMs: number, fromMs: number, toMs: number, signal: AbortSignal): Promise<void> {
     const { catalogue, feed, pipeline } = this.#o;
     const streams = feed.streams.map(({ name }) => name);
-    const panelOf = remembering();
-    for (const entry of FIGURES) {
+    for (const { figure } of FIGURES) {
       if (signal.aborted) return;
-      const head = catalogue.head(figureStream(entry.figure.name));
+      const { name } = figure;
+      const head = catalogue.head(figureStream(name));
       const beginMs = Math.max(head ? Date.parse(head.to) : fromMs, fromMs);
       if (beginMs >= toMs) continue;
-      const materials = figureMaterials(catalogue, entry.figure, streams, { historyFromMs, toMs });
       const place = {
         mode: feed.mode,
         historyFromMs,
@@ -266,16 +337,8 @@ export class MarketDesk implements MarketView {
         ...{ fromMs: beginMs, toMs },
         ...{ sequence: (head?.sequence ?? 0) + 1, previous: head?.id ?? null },
       };
-      const prepared = prepareFigure(
-        entry,
-        materials,
-        place,
-        (material, levels) => this.#input(material, levels),
-        panelOf,
-      );
-      if (prepared) await pipeline.derive([prepared]);
-      // Others want the processor too: the console, the log, the minute's candles.
-      await setImmediate();
+      const made = await this.#figures.make({ kind: 'figure', figure: name, streams, place });
+      if (made && !signal.aborted) await pipeline.derive([made.prepared]);
     }
   }
 
@@ -342,13 +405,6 @@ export class MarketDesk implements MarketView {
     }));
   }
 
-  /** An input of a figure; its rows are the same objects each time. */
-  #input(material: Material, levels: RequiredLevels): ReadInput {
-    const { catalogue } = this.#o;
-    const key = `${material.observation} ${material.verdict} ${levels[material.stream] ?? ''}`;
-    return this.#remember(key, 0, () => readInput(catalogue, material, levels));
-  }
-
   #remember(key: string, count: number, read: () => ReadInput): ReadInput {
     const known = this.#decoded.get(key);
     if (known) {
@@ -366,20 +422,6 @@ export class MarketDesk implements MarketView {
     }
     return input;
   }
-}
-
-/** Figures of the same days share their panel: building it costs more than most of them. */
-function remembering(): PanelOf {
-  const known = new Map<string, ReturnType<typeof buildPanel>>();
-  return (key, input) => {
-    let built = known.get(key);
-    if (!built) {
-      built = buildPanel(input);
-      known.clear();
-      known.set(key, built);
-    }
-    return built;
-  };
 }
 
 function within(time: string, { from = '', to = '9999' }: MarketQuery): boolean {

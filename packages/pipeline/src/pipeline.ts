@@ -384,7 +384,7 @@ export class Pipeline {
     const signals = this.#streams().flatMap((stream) => {
       const head = catalogue.head(stream);
       const promise = head && assessor.contract(stream).freshness;
-      return promise ? [silence(stream, promise, head.to, now)] : [];
+      return promise ? [silence(stream, promise, head.to, now, head.id)] : [];
     });
     this.#alert(catalogue.sql.transaction(() => alerts.note(signals)));
   }
@@ -568,8 +568,12 @@ export class Pipeline {
   }
 
   #alert(alerts: readonly KeptAlert[]): void {
-    for (const { stream, check, reason, lastAt } of alerts)
-      this.#emit({ type: 'alert', time: lastAt, stream, text: `${stream}: ${check}: ${reason}` });
+    for (const { stream, check, reason, lastAt, observation } of alerts)
+      this.#emit({
+        ...{ type: 'alert', time: lastAt, stream, text: `${stream}: ${check}: ${reason}` },
+        // The record that shows it.
+        ...(observation === null ? {} : { id: observation }),
+      });
   }
 
   #streams(): string[] {

@@ -67,7 +67,7 @@ const MAX_FLAPS = 4;
 export function observe(alert: Alert | null, signal: Signal): Alert | null {
   const { status, at } = signal;
   if (alert !== null && at < alert.lastAt) return alert;
-  if (status === 'fail') return failing(alert, signal);
+  if (status === 'fail') return isRepeated(alert, signal) ? alert : failing(alert, signal);
   if (alert === null || alert.state === 'recovered') return alert;
   if (status === 'unknown') return alert.passingSince === null ? alert : { ...alert, passingSince: null };
   const passingSince = alert.passingSince ?? at;
@@ -82,9 +82,20 @@ export function acknowledge(alert: Alert, by: string, at: string): Alert {
   return moved({ ...alert, acknowledged: { at, by } }, 'acknowledged', at, `acknowledged by ${by}`);
 }
 
+/** Ends an alert because nobody asks its question any more. */
+export function withdrawn(alert: Alert, at: string, reason: string): Alert {
+  return moved({ ...alert, recoveredAt: at }, 'recovered', at, reason);
+}
+
 /** How long a check must pass before its alert is over. */
 export function recoverySeconds({ flaps }: Pick<Alert, 'flaps'>): number {
   return RECOVER_SECONDS * 2 ** flaps;
+}
+
+/** Asked again about the same record, the same answer is no further failure. */
+function isRepeated(alert: Alert | null, { at, observation, reason }: Signal): boolean {
+  if (alert === null || alert.state === 'recovered' || observation === undefined) return false;
+  return alert.lastAt === at && alert.observation === observation && alert.reason === reason;
 }
 
 function failing(alert: Alert | null, signal: Signal): Alert {
@@ -131,12 +142,17 @@ export function signalsOf(verdict: VerdictPredicate): Signal[] {
   });
 }
 
-/** Whether a stream that promises to be fresh is silent. */
+/**
+ * Whether a stream that promises to be fresh is silent.
+ *
+ * @param observation id of its newest observation, which shows since when.
+ */
 export function silence(
   stream: string,
   promise: { maxSeconds: number },
   newest: string,
   now: string,
+  observation?: string,
 ): Signal {
   const silent = secondsBetween(newest, now);
   const status = silent > promise.maxSeconds ? 'fail' : 'pass';
@@ -144,7 +160,8 @@ export function silence(
     status === 'fail'
       ? `nothing since ${newest}, for ${silent} s; at most ${promise.maxSeconds} s are promised`
       : `newest data ends at ${newest}`;
-  return { stream, check: 'silence', status, severity: 'critical', reason, at: now };
+  const signal = { stream, check: 'silence', status, severity: 'critical', reason, at: now } as const;
+  return observation === undefined ? signal : { ...signal, observation };
 }
 
 const SCALE = 6;

@@ -418,7 +418,15 @@ test('verdicts, silence and falling credibility give signals', () => {
     { check: 'a', status: 'fail', severity: 'critical', reason: 'bad' },
     { check: 'b', status: 'unknown', severity: 'warning' },
   ]);
-  expect(silence('s', { maxSeconds: 60 }, at(0), at(60)).status).toBe('pass');
+  const signal = { stream: 's', check: 'c', status: 'fail', severity: 'warning', reason: 'bad' } as const;
+  const once = observe(null, { ...signal, at: at(0), observation: 'one' });
+  // The same record asked about again is one failure; another one at the same time is a second.
+  expect(observe(once, { ...signal, at: at(0), observation: 'one' })).toBe(once);
+  expect(observe(once, { ...signal, at: at(0), observation: 'two' })).toMatchObject({ count: 2 });
+  expect(silence('s', { maxSeconds: 60 }, at(0), at(60), 'newest')).toMatchObject({
+    status: 'pass',
+    observation: 'newest',
+  });
   expect(silence('s', { maxSeconds: 60 }, at(0), at(61))).toMatchObject({
     status: 'fail',
     severity: 'critical',

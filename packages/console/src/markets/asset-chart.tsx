@@ -151,7 +151,7 @@ export default function AssetChart({
   }, [history]);
   return (
     <figure className="m-0">
-      <div ref={box} className="h-[30rem] max-sm:h-96" aria-hidden="true" />
+      <div ref={box} className="h-[30rem] max-sm:h-96" />
       <figcaption className="sr-only">{describe(history, name)}</figcaption>
     </figure>
   );

@@ -16,7 +16,7 @@ export const RANGES = [
   { days: 1000, words: '1000 days' },
 ] as const;
 /** Rows of the table that stands for the chart; the whole is a request away. */
-const MAX_TABLE_ROWS = 60;
+const MAX_TABLE_ROWS = 30;
 
 /** The asset day by day: the chart, one day of it in figures with their proofs, and the same as a table. */
 export function AssetDays({

@@ -19,8 +19,9 @@ import { ProofLink, Proven } from './proof-link.tsx';
 export function AssetPage() {
   const { asset } = useParams({ from: '/markets/$asset' });
   const [range, setRange] = useState<number>(RANGES[1].days);
-  const query = useAsset(asset, range);
-  const known = query.data?.asset;
+  // Taken apart here, so that a change of any of them is noticed here.
+  const { data, error, isPlaceholderData } = useAsset(asset, range);
+  const known = data?.asset;
   return (
     <MarketRoom
       title={(known?.symbol ?? asset).toUpperCase()}
@@ -37,14 +38,12 @@ export function AssetPage() {
         )
       }
     >
-      <Answered query={query}>
+      <Answered query={{ data, error }}>
         {(answer) => (
           <Asset
             key={asset}
             answer={answer}
-            days={
-              <AssetDays answer={answer} range={range} waiting={query.isPlaceholderData} onRange={setRange} />
-            }
+            days={<AssetDays answer={answer} range={range} waiting={isPlaceholderData} onRange={setRange} />}
           />
         )}
       </Answered>

@@ -111,7 +111,7 @@ function Fan({ row, symbol }: { row: Scenario; symbol: string }) {
             />
           ))}
         </svg>
-        <div aria-hidden className="caption figure relative w-28 shrink-0">
+        <div aria-hidden className="caption figure relative w-32 shrink-0 whitespace-nowrap">
           {apart(ends.map((end) => ({ ...end, at: (y(end.value) / HEIGHT) * 100 }))).map(
             ({ name, price, at }) => (
               <span
@@ -129,7 +129,7 @@ function Fan({ row, symbol }: { row: Scenario; symbol: string }) {
         <span>
           {day(row.time)}: {shortPrice(row.price)}
         </span>
-        <span className="mr-28">in {row.horizonDays} days</span>
+        <span className="mr-32">in {row.horizonDays} days</span>
       </figcaption>
     </figure>
   );

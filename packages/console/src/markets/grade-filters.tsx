@@ -48,7 +48,7 @@ export function GradeFilters({
             <input
               id={id}
               type="search"
-              className="field w-full"
+              className="field h-9 w-full"
               placeholder="name or symbol"
               value={view.q ?? ''}
               onChange={({ target }) => set({ q: target.value })}
@@ -82,7 +82,7 @@ export function GradeFilters({
             <legend className="caption">Grade from, to</legend>
             <div className="flex gap-1">
               <select
-                className="field"
+                className="field h-9"
                 aria-label="Which grade"
                 value={view.grade ?? 'trader'}
                 onChange={({ target }) =>
@@ -96,7 +96,7 @@ export function GradeFilters({
                 type="number"
                 min={0}
                 max={100}
-                className="field w-16"
+                className="field h-9 w-18"
                 aria-label="Grade from"
                 placeholder="0"
                 value={view.min ?? ''}
@@ -106,7 +106,7 @@ export function GradeFilters({
                 type="number"
                 min={0}
                 max={100}
-                className="field w-16"
+                className="field h-9 w-18"
                 aria-label="Grade to"
                 placeholder="100"
                 value={view.max ?? ''}
@@ -178,7 +178,7 @@ function Choice({
       {(id) => (
         <select
           id={id}
-          className="field max-w-40"
+          className="field h-9 max-w-40"
           value={value ?? ''}
           onChange={({ target }) => onChange(target.value || undefined)}
         >
@@ -209,7 +209,7 @@ function Size({
       {(id) => (
         <select
           id={id}
-          className="field"
+          className="field h-9"
           value={value ?? ''}
           onChange={({ target }) => onChange(target.value === '' ? undefined : Number(target.value))}
         >

@@ -44,8 +44,8 @@ export function GradeRecord({
         {rows[0] && (
           <span className="caption figure font-normal">
             {' '}
-            judged on {count(numberOf(rows[0].days) ?? 0)} days, about {digits(rows[0].assets, 0)} assets a
-            day, up to {day(rows[0].time)}; {digits(rows[0].trials, 0)} trials
+            {count(numberOf(rows[0].days) ?? 0)} days up to {day(rows[0].time)}, {digits(rows[0].assets, 0)}{' '}
+            assets, {digits(rows[0].trials, 0)} trials
           </span>
         )}
       </h3>

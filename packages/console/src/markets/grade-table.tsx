@@ -9,6 +9,7 @@ import {
 } from '@tanstack/react-table';
 import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/react-virtual';
 import {
+  Fragment,
   type KeyboardEvent,
   memo,
   type ReactNode,
@@ -310,7 +311,7 @@ export function GradeTable({
   return (
     <ScrollArea
       ref={scroller}
-      className="sheet relative max-h-[78vh] min-h-72 overflow-auto"
+      className="sheet max-h-[78vh] min-h-72 overflow-auto"
       name="Table of grades; arrow keys go from row to row"
     >
       <table
@@ -360,10 +361,12 @@ export function GradeTable({
                     }}
                   >
                     {COLUMN_NAMES[name]}
-                    <span aria-hidden className={name === sorted ? 'text-ink' : 'invisible'}>
-                      {' '}
-                      {descending ? '↓' : '↑'}
-                    </span>
+                    {name === sorted && (
+                      <span aria-hidden className="text-ink">
+                        {' '}
+                        {descending ? '↓' : '↑'}
+                      </span>
+                    )}
                   </button>
                   {(name === 'trader' || name === 'investor') && (
                     <GradeRecordButton grade={name} evaluation={evaluation} />
@@ -379,10 +382,12 @@ export function GradeTable({
             if (!row) return null;
             const gap = start - drawn;
             drawn = end;
-            return [
-              gap > 0 && <Space key={`before-${row.id}`} height={gap} span={columns.length} />,
-              <Line key={row.id} line={row.original} index={index} columns={columns} />,
-            ];
+            return (
+              <Fragment key={row.id}>
+                {gap > 0 && <Space height={gap} span={columns.length} />}
+                <Line line={row.original} index={index} columns={columns} />
+              </Fragment>
+            );
           })}
           {virtualizer.getTotalSize() > drawn && (
             <Space height={virtualizer.getTotalSize() - drawn} span={columns.length} />

@@ -10,7 +10,8 @@ import { ScrollArea } from './scroll-area.tsx';
 
 const ValueChart = lazy(() => import('./value-chart.tsx'));
 
-type IndexRow = MarketRow<'indices'>;
+/** Where costs and what happened are told too. */
+type IndexRow = MarketRow<'indices'> & { valueAfterCosts?: string; notes?: string[] };
 
 /** Rule-based indices: value, rule, holdings, and each time they were rebalanced. */
 export function IndicesPage() {
@@ -59,6 +60,11 @@ function Index({ row }: { row: IndexRow }) {
               <p className="py-6 text-soft">A line can be drawn once there are two days.</p>
             )}
           </div>
+          {row.valueAfterCosts !== undefined && (
+            <p className="caption figure mt-2">
+              {digits(row.valueAfterCosts, 2)} to somebody who paid for every rebalancing since the first day
+            </p>
+          )}
           <h3 className="caption mt-3">Rule</h3>
           <p className="max-w-[80ch] text-[0.92rem] [overflow-wrap:anywhere]">{row.rule}</p>
         </div>
@@ -130,7 +136,7 @@ function Rebalancings({ rows, name }: { rows: IndexRow[]; name: string }) {
       ) : (
         <ScrollArea className="mt-1 max-h-48 overflow-auto" name={`Rebalancing of ${name}`}>
           <ul>
-            {rows.map(({ time, turnover, holdings, proof }) => (
+            {rows.map(({ time, turnover, holdings, notes, proof }) => (
               <li
                 key={time}
                 className="flex flex-wrap justify-between gap-x-4 border-t border-line py-1 text-[0.88rem]"
@@ -141,6 +147,9 @@ function Rebalancings({ rows, name }: { rows: IndexRow[]; name: string }) {
                 <span className="figure text-soft">
                   {share(turnover)} to {holdings.length} assets
                 </span>
+                {notes && notes.length > 0 && (
+                  <span className="caption basis-full [overflow-wrap:anywhere]">{notes.join('; ')}</span>
+                )}
               </li>
             ))}
           </ul>

@@ -9,10 +9,11 @@ import { Field, Message } from './form-parts.tsx';
 import {
   type AlertRule,
   addRule,
+  type KeptMessage,
+  type KeptRule,
   removeRule,
   useAlertRules,
   useMarketAlerts,
-  useMarketStatus,
 } from './market-api.ts';
 import { Answered, MarketRoom, Refused } from './market-room.tsx';
 
@@ -22,6 +23,7 @@ export function MarketAlertsPage() {
     <MarketRoom title="Market alerts" lead="What the checks found in the figures, and rules of your own.">
       <Found />
       <Rules />
+      <Messages />
     </MarketRoom>
   );
 }
@@ -105,9 +107,10 @@ function AlertLine({ alert }: { alert: KeptAlert }) {
 function Rules() {
   const rules = useAlertRules();
   const [adding, setAdding] = useState(false);
+  const [kept, setKept] = useState<KeptRule | null>(null);
   return (
     <Sheet
-      title="Your rules"
+      title="Rules"
       note="each is tried on every new row of its figure"
       aside={
         rules.data &&
@@ -130,11 +133,22 @@ function Rules() {
         )
       ) : (
         <>
-          {adding && <RuleForm onDone={() => setAdding(false)} />}
-          {rules.data.length === 0 && !adding && <p className="px-5 py-3 text-soft">There is no rule yet.</p>}
+          {adding && (
+            <RuleForm
+              taken={rules.data.rules.map(({ id }) => id)}
+              onDone={(made) => {
+                setAdding(false);
+                setKept(made);
+              }}
+            />
+          )}
+          {kept && <Kept kept={kept} />}
+          {rules.data.rules.length === 0 && !adding && (
+            <p className="px-5 py-3 text-soft">There is no rule yet.</p>
+          )}
           <ul aria-label="Rules">
-            {rules.data.map((rule) => (
-              <RuleLine key={rule.id} rule={rule} />
+            {rules.data.rules.map((rule) => (
+              <RuleLine key={rule.id} rule={rule} builtIn={rules.data.builtIn.includes(rule.id)} />
             ))}
           </ul>
         </>
@@ -143,12 +157,49 @@ function Rules() {
   );
 }
 
-function RuleLine({ rule }: { rule: AlertRule }) {
+const FATES: Record<KeptMessage['state'], string> = {
+  waiting: 'waits',
+  delivered: 'delivered',
+  failed: 'given up',
+  dropped: 'not sent: it was over before anybody was to be told',
+};
+
+/** What became of the newest messages; nothing stands here while none was owed to anybody. */
+function Messages() {
+  const { data } = useAlertRules();
+  if (!data || data.messages.length === 0) return null;
+  return (
+    <Sheet title="Messages" note="by webhook and mail, the newest first">
+      <ul aria-label="Messages">
+        {data.messages.map(({ id, rule, channel, target, state, attempts, lastError }) => (
+          <li key={id} className="border-b border-line px-5 py-2 last:border-0">
+            <p className="[overflow-wrap:anywhere]">
+              <span
+                className={
+                  state === 'failed' ? 'text-fail' : state === 'delivered' ? 'text-pass' : 'text-soft'
+                }
+              >
+                {FATES[state]}
+              </span>{' '}
+              {rule} by {channel} to {target}
+            </p>
+            <p className="caption [overflow-wrap:anywhere]">
+              {attempts === 1 ? 'one attempt' : `${count(attempts)} attempts`}
+              {lastError && `, the last: ${lastError}`}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </Sheet>
+  );
+}
+
+function RuleLine({ rule, builtIn }: { rule: AlertRule; builtIn: boolean }) {
   const queries = useQueryClient();
   const [sure, setSure] = useState(false);
   const [refusal, setRefusal] = useState<Error | null>(null);
-  const remove = () =>
-    removeRule(rule.id).then(
+  const change = (work: Promise<unknown>) =>
+    work.then(
       () => queries.invalidateQueries({ queryKey: ['market', 'alert-rules'] }),
       (error: Error) => setRefusal(error),
     );
@@ -159,7 +210,8 @@ function RuleLine({ rule }: { rule: AlertRule }) {
         <p className="flex flex-wrap items-baseline gap-x-2">
           <span className="font-medium [overflow-wrap:anywhere]">{rule.name}</span>
           <span className="caption">
-            on {rule.figure}
+            on {rule.figure}, {rule.severity}
+            {builtIn && ', comes with the node'}
             {!rule.enabled && ', switched off'}
           </span>
         </p>
@@ -172,9 +224,17 @@ function RuleLine({ rule }: { rule: AlertRule }) {
         {refusal && <Message error={refusal} />}
       </div>
       <div className="flex gap-2 self-start">
-        {sure ? (
+        <button
+          type="button"
+          className="action"
+          aria-label={`Switch the rule ${rule.name} ${rule.enabled ? 'off' : 'on'}`}
+          onClick={() => void change(addRule({ ...rule, enabled: !rule.enabled }))}
+        >
+          Switch {rule.enabled ? 'off' : 'on'}
+        </button>
+        {builtIn ? null : sure ? (
           <>
-            <button type="button" className="action" onClick={() => void remove()}>
+            <button type="button" className="action" onClick={() => void change(removeRule(rule.id))}>
               Delete it
             </button>
             <button type="button" className="action" onClick={() => setSure(false)}>
@@ -196,17 +256,55 @@ function RuleLine({ rule }: { rule: AlertRule }) {
   );
 }
 
-const EXAMPLES: Partial<Record<AlertRule['figure'], string>> = {
-  grades: 'row.trader != null && row.trader.grade >= 80.0',
-  signals: 'row.signal == "1"',
+const EXAMPLES: Record<string, string> = {
+  grades: 'row.trader.grade >= 80',
+  signals: 'row.signal == "1" && before.signal != "1"',
   prices: 'row.status == "fail"',
 };
-const FIGURES = ['grades', 'signals', 'prices', 'risk', 'sentiment', 'narratives', 'indices'] as const;
+const FIGURES = [
+  ...['grades', 'signals', 'prices', 'risk', 'levels', 'sentiment'],
+  ...['narratives', 'indices', 'evaluation', 'assets', 'incidents'],
+];
+/** As the node takes them: small letters, digits and hyphens. */
+const MAX_ID = 40;
 
-function RuleForm({ onDone }: { onDone: () => void }) {
+/** A name as an id that no other rule has. */
+function idOf(name: string, taken: readonly string[]): string {
+  const base =
+    name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, MAX_ID - 4)
+      .replace(/-+$/, '') || 'rule';
+  let id = base;
+  for (let at = 2; taken.includes(id); at += 1) id = `${base}-${at}`;
+  return id;
+}
+
+/** How the new rule answers about the newest day, and the secret that is told once. */
+function Kept({ kept: { rule, preview, secret } }: { kept: KeptRule }) {
+  return (
+    <div role="status" className="border-b border-line bg-sunk/50 px-5 py-3">
+      <p className="figure">
+        {rule.name} is kept. On the newest day it would be raised by {count(preview.fail)} rows and not by{' '}
+        {count(preview.pass)}
+        {preview.unknown > 0 && (
+          <span className="text-unknown">; of {count(preview.unknown)} it is unknown</span>
+        )}
+        {preview.why && `: ${preview.why}`}.
+      </p>
+      {secret && (
+        <p className="mt-1 text-[0.92rem]">
+          Its webhook’s signatures are verified with <code className="hash">{secret}</code>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function RuleForm({ taken, onDone }: { taken: readonly string[]; onDone: (kept: KeptRule | null) => void }) {
   const queries = useQueryClient();
-  const { data: status } = useMarketStatus();
-  const figures = status && status.figures.length > 0 ? status.figures.map(({ figure }) => figure) : FIGURES;
   const [figure, setFigure] = useState<AlertRule['figure']>('grades');
   const [channel, setChannel] = useState<AlertRule['channel']>('console');
   const [quiet, setQuiet] = useState(false);
@@ -219,19 +317,21 @@ function RuleForm({ onDone }: { onDone: () => void }) {
     const text = (name: string) => String(form.get(name) ?? '').trim();
     setSending(true);
     addRule({
+      id: idOf(text('name'), taken),
+      severity: text('severity') === 'critical' ? 'critical' : 'warning',
       name: text('name'),
       figure,
       expression: text('expression'),
       channel,
-      target: channel === 'console' ? '' : text('target'),
+      target: channel === 'console' ? null : text('target'),
       quietHours: quiet ? { from: text('from'), to: text('to'), zone: text('zone') } : null,
       cooldownMinutes: Number(text('cooldown')),
       enabled: true,
     })
       .then(
-        async () => {
+        async (kept) => {
           await queries.invalidateQueries({ queryKey: ['market', 'alert-rules'] });
-          onDone();
+          onDone(kept);
         },
         (error: Error) => setRefusal(error),
       )
@@ -254,7 +354,7 @@ function RuleForm({ onDone }: { onDone: () => void }) {
             value={figure}
             onChange={({ target }) => setFigure(target.value as AlertRule['figure'])}
           >
-            {figures.map((name) => (
+            {FIGURES.map((name) => (
               <option key={name}>{name}</option>
             ))}
           </select>
@@ -278,9 +378,18 @@ function RuleForm({ onDone }: { onDone: () => void }) {
           )}
         </Field>
         <p id={hint} className="caption mt-1">
-          <code>row</code> is the new row, its members named as in the API.
+          <code>row</code> is the new row, its members named as in the API; <code>before</code> is that of the
+          day before.
         </p>
       </div>
+      <Field label="Severity">
+        {(id) => (
+          <select id={id} name="severity" className="field w-full">
+            <option value="warning">warning</option>
+            <option value="critical">critical, also in quiet hours</option>
+          </select>
+        )}
+      </Field>
       <Field label="Tell by">
         {(id) => (
           <select
@@ -377,7 +486,7 @@ function RuleForm({ onDone }: { onDone: () => void }) {
         <button type="submit" className="action action-main" disabled={sending}>
           Keep the rule
         </button>
-        <button type="button" className="action" onClick={onDone}>
+        <button type="button" className="action" onClick={() => onDone(null)}>
           Cancel
         </button>
       </div>

@@ -1,4 +1,4 @@
-import type { KeptAlert, MarketRow, MarketStatus } from '@assay/pipeline';
+import type { KeptAlert, MarketRow, MarketStatus, Message } from '@assay/pipeline';
 import { useQuery } from '@tanstack/react-query';
 import { ask, Refusal, send } from '../api.ts';
 
@@ -85,9 +85,10 @@ export type AlertRule = {
   id: string;
   name: string;
   expression: string;
-  figure: FigureName;
+  figure: string;
+  severity: 'warning' | 'critical';
   channel: 'webhook' | 'email' | 'console';
-  target: string;
+  target: string | null;
   quietHours: { from: string; to: string; zone: string } | null;
   cooldownMinutes: number;
   enabled: boolean;
@@ -159,11 +160,26 @@ export const useMarketAlerts = () =>
 export const useAlertRules = () =>
   useQuery({
     queryKey: ['market', 'alert-rules'],
-    queryFn: () => ask<{ rules: AlertRule[] }>('/v1/market/alert-rules').then(({ rules }) => rules),
+    queryFn: () =>
+      ask<{ rules: AlertRule[]; builtIn: string[]; messages: KeptMessage[] }>('/v1/market/alert-rules'),
+    refetchInterval: 15_000,
     retry: false,
   });
 
-export const addRule = (rule: Omit<AlertRule, 'id'>) => send<AlertRule>('/v1/market/alert-rules', rule);
+/** A message about an alert, and what became of it. */
+export type KeptMessage = Pick<
+  Message,
+  'id' | 'rule' | 'channel' | 'target' | 'state' | 'attempts' | 'lastError'
+>;
+
+/** What came of a rule: how it answers about the newest day, and what verifies its webhook's signatures. */
+export interface KeptRule {
+  rule: AlertRule;
+  preview: { fail: number; pass: number; unknown: number; why: string | null };
+  secret: string | null;
+}
+
+export const addRule = (rule: AlertRule) => send<KeptRule>('/v1/market/alert-rules', rule);
 
 export const removeRule = (id: string) =>
   fetch(`/v1/market/alert-rules/${encodeURIComponent(id)}`, { method: 'DELETE' }).then(async (response) => {

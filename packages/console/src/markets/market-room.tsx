@@ -118,17 +118,11 @@ function NothingYet({ status }: { status: MarketStatus }) {
   );
 }
 
-/** How far the reading in of history is: days with figures of the days that were read. */
-function progressOf({ from, to, observed }: MarketStatus): string {
-  const last = observed.reduce<string | null>(
-    (latest, each) => (each.to && each.to > (latest ?? '') ? each.to : latest),
-    null,
-  );
-  const days = (end: string | null) =>
-    from === null || end === null ? 0 : Math.round((Date.parse(end) - Date.parse(from)) / 86_400_000) + 1;
-  const [made, all] = [days(to), Math.max(days(to), days(last))];
-  return all > 0
-    ? `History is being read in: ${count(made)} of ${count(all)} days.`
+/** How far the reading in of history is. */
+function progressOf(status: MarketStatus): string {
+  const { progress } = status as MarketStatus & { progress?: { days: number; of: number } };
+  return progress && progress.of > 0
+    ? `History is being read in: ${count(progress.days)} of ${count(progress.of)} days.`
     : 'History is being read in: no day is complete yet.';
 }
 

@@ -53,7 +53,31 @@ export function PortfolioForm({
         onBuild();
       }}
     >
-      <Assets wishes={wishes} lines={lines} onChange={onChange} cash={text('cash')} />
+      <div className="grid min-w-0 gap-5">
+        <Assets wishes={wishes} lines={lines} onChange={onChange} cash={text('cash')} />
+        <Sheet title="Stress" note="beside the worst windows of the past and the three scenarios">
+          <Fields>
+            <Field label="If this asset moves">
+              {(id) => (
+                <select
+                  id={id}
+                  className="field w-full"
+                  value={wishes.shockAsset}
+                  onChange={({ target: box }) => onChange({ shockAsset: box.value })}
+                >
+                  <option value="">none</option>
+                  {wishes.assets.map((asset) => (
+                    <option key={asset} value={asset}>
+                      {symbolOf(lines, asset)}
+                    </option>
+                  ))}
+                </select>
+              )}
+            </Field>
+            <Amount label="by, %" {...text('shockPct')} />
+          </Fields>
+        </Sheet>
+      </div>
       <div className="grid min-w-0 gap-5">
         <Sheet title="Aim">
           <Fields>
@@ -119,28 +143,6 @@ export function PortfolioForm({
               />
               Shorting allowed
             </label>
-          </Fields>
-        </Sheet>
-        <Sheet title="Stress" note="beside the worst windows of the past and the three scenarios">
-          <Fields>
-            <Field label="If this asset moves">
-              {(id) => (
-                <select
-                  id={id}
-                  className="field w-full"
-                  value={wishes.shockAsset}
-                  onChange={({ target: box }) => onChange({ shockAsset: box.value })}
-                >
-                  <option value="">none</option>
-                  {wishes.assets.map((asset) => (
-                    <option key={asset} value={asset}>
-                      {symbolOf(lines, asset)}
-                    </option>
-                  ))}
-                </select>
-              )}
-            </Field>
-            <Amount label="by, %" {...text('shockPct')} />
           </Fields>
         </Sheet>
         <button type="submit" className="action action-main" disabled={busy || wishes.assets.length === 0}>

@@ -13,8 +13,9 @@ export function ScrollArea({
   children: ReactNode;
 }) {
   return (
+    // Words for screen readers alone are placed absolutely: they must not widen the page.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
-    <section ref={ref} className={className} tabIndex={0} aria-label={name}>
+    <section ref={ref} className={`relative ${className}`} tabIndex={0} aria-label={name}>
       {children}
     </section>
   );

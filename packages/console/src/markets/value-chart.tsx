@@ -49,7 +49,7 @@ export default function ValueChart({
   const [first, last] = [points[0], points.at(-1)];
   return (
     <figure className="m-0">
-      <div ref={box} className="h-56" aria-hidden="true" />
+      <div ref={box} className="h-56" />
       <figcaption className="sr-only">
         {first && last
           ? `${name}: from ${digits(first.value, 2)} on ${day(first.time)} to ${digits(last.value, 2)} on ${day(last.time)}`

@@ -3,10 +3,13 @@
  * the envelope, days and pages. Rows carry `_proof`, because those clients merge pages and keep only rows.
  */
 import type { AddressInfo } from 'node:net';
+import { fromScaled, normaliseDecimal } from '@assay/core';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { marketNode } from '../fixture-node.fixture.ts';
 import { FIXTURE_ODD, marketFixture } from '../market.fixture.ts';
+import { marketNode } from '../market-node.fixture.ts';
 import { createGateway, type Gateway } from '../server.ts';
+import { foreignRow } from './foreign-row.ts';
 
 type Row = Record<string, unknown> & { _proof: Record<string, unknown> };
 type Answer = { success: boolean; message: string; length: number; data: Row[]; _evaluation?: unknown[] };
@@ -249,6 +252,25 @@ test('numbers agree with the recorded decimals, which stand beside those that a 
   expect((await ask(`indices-holdings?id=${indices[0]!.ID}`)).data.map(({ WEIGHT }) => WEIGHT)).toEqual([
     60, 30, 10,
   ]);
+});
+
+test('a decimal is either what its JSON number prints as, or stands beside it', () => {
+  const proof = { record: 'ab.0', served: null, level: null, decision: null, mode: 'simulated' as const };
+  const decimals = fc
+    .tuple(fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }), fc.integer({ min: 0, max: 25 }))
+    .map(([digits, scale]) => fromScaled(digits, scale));
+  fc.assert(
+    fc.property(decimals, (decimal) => {
+      const row = foreignRow([{ time: '2024-01-31T00:00:00Z', proof }], {}, { VALUE: decimal, NONE: null });
+      const { exact } = row._proof as { exact?: { VALUE: string } };
+      expect(row.NONE).toBeNull();
+      expect(exact?.VALUE ?? normaliseDecimal(JSON.stringify(row.VALUE))).toBe(decimal);
+    }),
+  );
+  expect(foreignRow([{ time: '', proof }], {}, { VALUE: '0.1' })._proof).not.toHaveProperty('exact');
+  expect(foreignRow([{ time: '', proof }], {}, { VALUE: '12345678901234567.89' })._proof).toHaveProperty(
+    'exact',
+  );
 });
 
 test('what was rejected is not handed to clients that cannot read that it was', async () => {

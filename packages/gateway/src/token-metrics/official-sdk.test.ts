@@ -6,8 +6,8 @@
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { marketNode } from '../fixture-node.fixture.ts';
 import { marketFixture } from '../market.fixture.ts';
+import { marketNode } from '../market-node.fixture.ts';
 import { createGateway, type Gateway } from '../server.ts';
 
 const sdk = process.env.ASSAY_TMAI_SDK;

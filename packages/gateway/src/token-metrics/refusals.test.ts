@@ -4,8 +4,8 @@
  */
 import type { AddressInfo } from 'node:net';
 import { afterAll, expect, test, vi } from 'vitest';
-import { marketNode } from '../fixture-node.fixture.ts';
 import { marketFixture } from '../market.fixture.ts';
+import { marketNode } from '../market-node.fixture.ts';
 import { createGateway, type Gateway } from '../server.ts';
 import { ApiKeys } from './api-keys.ts';
 import type { TokenMetricsOptions } from './index.ts';

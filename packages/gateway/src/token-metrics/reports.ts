@@ -46,6 +46,8 @@ export async function aiReports({ book, query }: Context, reporter: Reporter | u
     ...query,
     limit: Math.min(query.limit, MAX_REPORTS),
   })) {
+    // Others are answered between two reports.
+    await new Promise(setImmediate);
     const report = await reporter.report(token.asset);
     if (!report) continue;
     rows.push({

@@ -87,21 +87,28 @@ export function selectTokens(
     named = true;
     tokens = tokens.filter(keep);
   };
-  const narrowTo = (what: string, names: string[] | undefined, of: (token: Token) => readonly string[]) => {
+  const narrowTo = (
+    what: string,
+    names: string[] | undefined,
+    of: (token: Token) => readonly string[],
+    plain: (name: string) => string = plainName,
+  ) => {
     if (!names || names.length === 0) return;
     const wanted = new Set(names.map(plain));
     const found = new Set(book.tokens.flatMap((token) => of(token).map(plain)));
     const unknown = names.filter((name) => !found.has(plain(name)));
-    if (unknown.length > 0)
+    if (unknown.length > 0) {
       missing.push(`no token that is served has the ${what} ${unknown.slice(0, 5).map(quote).join(', ')}`);
+    }
     narrow((token) => of(token).some((name) => wanted.has(plain(name))));
   };
   narrowTo(
     'token_id',
-    query.token_id?.map((id) => `${Number(id)}`),
+    query.token_id,
     ({ id }) => [`${id}`],
+    (id) => `${Number(id)}`,
   );
-  narrowTo('symbol', query.symbol ?? query.base_symbol, ({ symbol }) => [symbol]);
+  narrowTo('symbol', query.symbol ?? query.base_symbol, ({ symbol }) => [symbol], lowerCase);
   narrowTo('token_name', query.token_name, ({ name }) => [name]);
   narrowTo('exchange', query.exchange, ({ exchanges }) => exchanges);
   narrowTo('category', query.category, ({ categories }) =>
@@ -138,9 +145,13 @@ export function withheldNote(rows: number): string {
   return `${rows} ${rows === 1 ? 'row is' : 'rows are'} withheld: rejected or flagged`;
 }
 
-/** Names are compared without case, spaces and hyphens: `yield farming` is `yieldfarming`. */
-function plain(name: string): string {
-  return name.toLowerCase().replace(/[\s_-]/g, '');
+/** `yield farming` is `yieldfarming`. */
+function plainName(name: string): string {
+  return lowerCase(name).replace(/[\s_-]/g, '');
+}
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
 }
 
 function quote(name: string): string {

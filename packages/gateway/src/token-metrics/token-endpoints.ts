@@ -10,7 +10,7 @@ import {
   timestampOf,
   tokenNames,
 } from './foreign-row.ts';
-import type { Answer } from './grade-endpoints.ts';
+import { type Answer, dayChange } from './grade-endpoints.ts';
 import { isUsable, selectTokens, type Token, withheldNote } from './token-book.ts';
 
 /** `tokens`. */
@@ -280,7 +280,7 @@ export function moonshots({ market, book, query }: Context): Answer {
           ...tokenNames(token),
           LAST_TRADING_SIGNAL_TIME: signal ? timestampOf(signal.since) : null,
           TM_TRADER_GRADE: grade?.trader?.grade ?? null,
-          TM_TRADER_GRADE_24H_PCT_CHANGE: null,
+          TM_TRADER_GRADE_24H_PCT_CHANGE: dayChange(grade?.trader),
           PRICE_CHANGE_PERCENTAGE_7D_IN_CURRENCY: change == null ? null : rounded(change * 100, 4),
           MARKET_CAP: token.row.marketCapUsd,
           VOLUME_24H: token.price?.volumeUsd ?? null,

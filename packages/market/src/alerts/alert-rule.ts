@@ -72,8 +72,8 @@ export function parseAlertRule(input: unknown): AlertRule {
   const { cooldownMinutes = 60, enabled = true } = rule;
   if (typeof id !== 'string' || !/^[a-z0-9][a-z0-9-]{0,39}$/.test(id))
     throw invalid('id', 'up to 40 small letters, digits and hyphens', id);
-  if (typeof name !== 'string' || name.trim() === '' || name.length > 120)
-    throw invalid('name', 'a text of up to 120 characters', name);
+  if (typeof name !== 'string' || name.trim() === '' || name.length > 120 || !isPrintable(name))
+    throw invalid('name', 'one line of text of up to 120 characters', name);
   if (!RULE_FIGURES.includes(figure as RuleFigure))
     throw invalid('figure', `one of ${RULE_FIGURES.join(', ')}`, figure);
   if (typeof expression !== 'string' || expression.length > MAX_EXPRESSION)
@@ -98,6 +98,11 @@ export function parseAlertRule(input: unknown): AlertRule {
     quietHours: readQuietHours(quietHours),
     cooldownMinutes: Number(cooldownMinutes),
   };
+}
+
+/** Names stand in mails' subjects and on screens: no line breaks, and nothing that turns the text around it. */
+function isPrintable(text: string): boolean {
+  return text.isWellFormed() && !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text);
 }
 
 function checkTarget(channel: AlertRule['channel'], target: unknown): void {

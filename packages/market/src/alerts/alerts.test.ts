@@ -31,9 +31,8 @@ test('decimal strings are numbers, tickers stay texts, and what is not known is 
     'fail',
   );
   expect(ask('row.reasons.exists(r, r.contains("depeg"))', row)).toBe('fail');
-  expect(evaluateRule(compileRule('row.trader.grade > 80'), row, null).reason).toBe(
-    'row.trader.grade = 81.5',
-  );
+  for (const expression of ['row.trader.grade > 80', 'row.trader != null && row.trader.grade > 80'])
+    expect(evaluateRule(compileRule(expression), row, null).reason).toBe('row.trader.grade = 81.5');
 });
 
 test('an expression reaches nothing but the rows, ends, and gives true or false', () => {
@@ -46,6 +45,27 @@ test('an expression reaches nothing but the rows, ends, and gives true or false'
     expect(ask(inherited, {})).toBe('unknown');
 });
 
+test('nothing that takes for ever can be written, however it is spelt', () => {
+  const list = `[${Array(12).fill(1).join(',')}]`;
+  let nested = 'row.a == 2';
+  for (let i = 0; i < 7; i++) nested = `${list}.exists(v${i}, ${nested})`;
+  for (const bad of [
+    nested,
+    'row.list.exists(x, x.list.map(y, y).size() > 1)',
+    'row.list.all(x, true || row.list.filter(y, y > 1).size() > 0)',
+    'row.a.matches//\n("(a+)+$")',
+    'cel.bind(a, row.s + row.s, cel.bind(b, a + a, b == ""))',
+  ])
+    expect(() => compileRule(bad), bad).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }));
+  // One list after another ends soon; a text that only looks like a call is a text.
+  expect(
+    ask('row.list.filter(x, x > 1).exists(x, x == 2) && row.list.size() == 2', { list: ['1', '2'] }),
+  ).toBe('fail');
+  expect(
+    ask('row.symbol == "matches(" || row.list.exists(x, x == 2)', { symbol: 'matches(', list: [] }),
+  ).toBe('fail');
+});
+
 test('built-in rules hold for rows that warrant them, and only for those', () => {
   const rule = (id: string) => BUILT_IN_RULES.find((one) => one.id === id)!.expression;
   const grades = (change: string | null) => ({ trader: { grade: '50', change }, investor: null });
@@ -54,8 +74,13 @@ test('built-in rules hold for rows that warrant them, and only for those', () =>
   expect(ask(rule('grade-move'), grades(null))).toBe('pass');
   expect(ask(rule('momentum-change'), { signal: '1' }, { signal: '0' })).toBe('fail');
   expect(ask(rule('momentum-change'), { signal: '1' }, null)).toBe('pass');
-  expect(ask(rule('volatility-spike'), { varPct: '9' }, { varPct: '5' })).toBe('fail');
-  expect(ask(rule('volatility-spike'), { varPct: null }, { varPct: '5' })).toBe('pass');
+  const risk = (month: string | null, year: string | null) => ({
+    volatilityPct: year,
+    indicators: { volatility30: month },
+  });
+  expect(ask(rule('volatility-spike'), risk('90', '60'))).toBe('fail');
+  expect(ask(rule('volatility-spike'), risk('89', '60'))).toBe('pass');
+  expect(ask(rule('volatility-spike'), risk(null, '60'))).toBe('pass');
   expect(ask(rule('depeg'), { reasons: ['stablecoin depeg: 0.91'] })).toBe('fail');
   expect(ask(rule('price-disputed'), { status: 'unknown' })).toBe('pass');
   expect(ask(rule('venue-incident'), { excluded: [{ stream: 'x', reason: 'y' }] })).toBe('fail');
@@ -73,6 +98,10 @@ test('a rule that is not one is refused, and says which member is wrong', () => 
     ...[
       ['id', 'A b'],
       ['name', ''],
+      ['name', 'two\nlines'],
+      ['name', 'nul\0'],
+      ['name', 'half \ud800'],
+      ['name', 'turned \u202egnp.exe'],
       ['figure', 'nothing'],
       ['expression', 'row.'],
       ['severity', 'bad'],

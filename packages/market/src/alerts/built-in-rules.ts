@@ -29,10 +29,10 @@ export const BUILT_IN_RULES: readonly AlertRule[] = [
   },
   {
     id: 'volatility-spike',
-    name: 'The day’s move is beyond three ordinary days',
+    name: 'The last month was one and a half times as volatile as the year, or more',
     figure: 'risk',
     expression:
-      'before != null && row.varPct != null && before.varPct != null && before.varPct > 0.0 && double(row.varPct) > 1.5 * double(before.varPct)',
+      'row.volatilityPct != null && row.indicators.volatility30 != null && double(row.indicators.volatility30) >= 1.5 * double(row.volatilityPct)',
     severity: 'warning',
     ...quiet,
   },

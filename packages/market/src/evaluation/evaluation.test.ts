@@ -323,6 +323,21 @@ describe('the judge', () => {
     expect(Math.abs(sum / 40)).toBeLessThan(0.01);
   });
 
+  it('says so when the order held but did not pay', () => {
+    // The extremes are turned round: the order holds in the middle, and the best tenth earns least.
+    const days = plantedDays(1, 40, 3).map((one) => {
+      const deciles = decilesOf(one.grades);
+      return { ...one, returns: one.returns.map((value, i) => (deciles[i] === 9 ? -0.5 : value)) };
+    });
+    const { status, reason } = statusOf(
+      judge(days, judgeRules(1, EVALUATION_PARAMETERS)),
+      EVALUATION_PARAMETERS,
+    );
+    expect(status).toBe('fail');
+    expect(reason).toMatch(/^the order held \(rank IC 0\.\d+, t \d+/);
+    expect(reason).toMatch(/best tenth does not beat the worst after fees/);
+  });
+
   it('does not count overlapping returns twice', () => {
     const record = judge(plantedDays(7, 40, 3), judgeRules(7, EVALUATION_PARAMETERS));
     expect(record.days).toBe(500);

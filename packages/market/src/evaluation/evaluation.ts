@@ -1,6 +1,6 @@
 import { AssayError, type Decimal } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import type { Figure, FigureInput } from '../figure.ts';
-import { decimalOf } from '../grades/decimal-of.ts';
 import { GRADE_PARAMETERS, type GradeParameters, gradesFigure } from '../grades/index.ts';
 import { dayIndex, instantOfDay } from '../panel/index.ts';
 import type { EvaluationRow, GradeRow } from '../rows.ts';
@@ -28,7 +28,7 @@ export interface EvaluationParameters {
   trials: number;
   /** Variance of the trials' Sharpe ratios per horizon, by the horizon in days; measured in the same ledger. */
   trialVariance: Readonly<Record<string, Decimal>>;
-  /** What a pass takes. */
+  /** What a pass takes. A t of 1.96 is reached by some 9 % of worthless grades, not by 5 %: hence more. */
   passT: Decimal;
   passDeflatedSharpe: Decimal;
   /** Of the grades that are made again when a source lies. */
@@ -45,7 +45,7 @@ export const EVALUATION_PARAMETERS: EvaluationParameters = {
   deadReturn: '0',
   trials: 640,
   trialVariance: { '1': '0.0016', '7': '0.008', '30': '0.0463' },
-  passT: '2',
+  passT: '2.5',
   passDeflatedSharpe: '0.95',
   grades: GRADE_PARAMETERS,
 };
@@ -63,7 +63,7 @@ export const evaluationFigure: Figure<'evaluation', EvaluationParameters> = {
     observed: gradesFigure.reads.observed,
     figures: ['grades', ...gradesFigure.reads.figures],
   },
-  lookbackDays: EVALUATION_PARAMETERS.windowDays + gradesFigure.lookbackDays,
+  lookbackDays: EVALUATION_PARAMETERS.windowDays,
   compute(input, parameters) {
     const { from, to } = input.days;
     if (to <= from) return [];
@@ -192,10 +192,14 @@ export function statusOf(
     };
   }
   const t = decimalOf(neweyWestT, 2);
-  const sharpe = decimalOf(deflatedSharpe, 2);
+  const sharpe = decimalOf(deflatedSharpe, 3);
   if (t === null || sharpe === null) {
     return { status: 'unknown', reason: 'the record does not vary enough to be judged' };
   }
+  const held =
+    neweyWestT >= Number(passT)
+      ? `the order held (rank IC ${decimalOf(rankIc, 3)}, t ${t}), but it is not shown to pay: `
+      : '';
   const faults = [
     !(neweyWestT >= Number(passT)) &&
       `the rank IC of ${decimalOf(rankIc, 3)} has a t of ${t}, below ${passT}: chance explains it`,
@@ -204,7 +208,7 @@ export function statusOf(
       `the spread's deflated Sharpe ratio is ${sharpe}, below ${passDeflatedSharpe}: the best of ${trials} trials could look so by luck`,
   ].filter((fault) => fault !== false);
   return faults.length > 0
-    ? { status: 'fail', reason: faults.join('; ') }
+    ? { status: 'fail', reason: `${held}${faults.join('; ')}` }
     : {
         status: 'pass',
         reason: `rank IC ${decimalOf(rankIc, 3)} with a t of ${t}, and a deflated Sharpe ratio of ${sharpe} after ${trials} trials; the past promises nothing`,

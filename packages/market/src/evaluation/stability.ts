@@ -1,5 +1,5 @@
 import type { FigureInput } from '../figure.ts';
-import { type GradeParameters, gradesFigure } from '../grades/index.ts';
+import { type GradeParameters, gradesOn } from '../grades/index.ts';
 import type { Panel } from '../panel/index.ts';
 import type { ActivityRow, SentimentRow } from '../rows.ts';
 import { spearman } from './rank-correlation.ts';
@@ -32,12 +32,11 @@ export interface LieEffect {
  * so that the answer does not depend on who else is there. Sources that say nothing cannot lie.
  */
 export function lieEffects(input: FigureInput, day: number, parameters: GradeParameters): LieEffect[] {
-  const days = { from: day, to: day + 1 };
-  const honest = gradesFigure.compute({ ...input, days }, parameters);
+  const honest = gradesOn(input, day, parameters);
   return (Object.keys(LIES) as Lie[]).flatMap((lie) => {
     const told = withLie(input, day, lie);
     if (!told) return [];
-    const rows = new Map(gradesFigure.compute({ ...told, days }, parameters).map((row) => [row.asset, row]));
+    const rows = new Map(gradesOn(told, day, parameters).map((row) => [row.asset, row]));
     const compare = (grade: 'trader' | 'investor') => {
       const pairs = honest.flatMap((row) => {
         const other = rows.get(row.asset)?.[grade];

@@ -5,12 +5,12 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decimalOf } from '../decimal-of.ts';
 import type { FigureInput, MarketHistory } from '../figure.ts';
 import type { Panel } from '../panel/index.ts';
 import { emptyPanel } from '../panel/index.ts';
 import type { ActivityRow, DevelopmentRow, FundingRow, GradeRow, SentimentRow } from '../rows.ts';
 import { medianOf, midRanks, neutralise, percentileScores, winsorise } from './cross-section.ts';
-import { decimalOf } from './decimal-of.ts';
 import { FACTORS } from './factors.ts';
 import { GRADE_PARAMETERS } from './grade-parameters.ts';
 import { factorsFigure, gradesFigure } from './grades.ts';
@@ -529,7 +529,7 @@ describe('broken input', () => {
 
 describe('size', () => {
   it('grades 6,000 assets', () => {
-    const history = randomMarket(6000, 120);
+    const history = randomMarket(6000, 70);
     const rows = gradesOf(lastDay(history));
     expect(rows.length).toBe(6000);
     expect(rows.filter(({ trader, investor }) => trader && investor).length).toBeGreaterThan(5900);

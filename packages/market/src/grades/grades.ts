@@ -1,4 +1,5 @@
 import { AssayError, type Decimal } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import type { Figure, FigureInput } from '../figure.ts';
 import { instantOfDay, type Panel } from '../panel/index.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type GradeRow,
 } from '../rows.ts';
 import { neutralise, percentileScores, winsorise } from './cross-section.ts';
-import { decimalOf } from './decimal-of.ts';
 import { FACTORS, type Factor, LOOKBACK_DAYS } from './factors.ts';
 import { GRADE_PARAMETERS, type GradeParameters } from './grade-parameters.ts';
 import { type ObservedHistory, observedHistory } from './observed.ts';
@@ -83,6 +83,14 @@ export const factorsFigure: Figure<'factors', GradeParameters> = {
       );
   },
 };
+
+/** Grades of one day alone, without the change since the day before: half the work. */
+export function gradesOn(input: FigureInput, day: number, parameters: GradeParameters): GradeRow[] {
+  const { panel } = input.history;
+  return gradeDay(panel, observedHistory(input), day, readMethod(parameters)).map((one) =>
+    gradeRow(panel, day, one, undefined),
+  );
+}
 
 /** A grade's factors with their weights as numbers. */
 interface WeightedFactor {

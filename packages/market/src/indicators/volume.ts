@@ -12,8 +12,10 @@ export const onBalance: Kernel = {
     let total = state[1]!;
     for (let i = from; i < to; i++) {
       if (begun === 0) total = volume[i]!;
-      else if (close[i]! > close[i - 1]!) total += volume[i]!;
-      else if (close[i]! < close[i - 1]!) total -= volume[i]!;
+      else {
+        const step = close[i]! - close[i - 1]!;
+        total += (Number(step > 0) - Number(step < 0)) * volume[i]!;
+      }
       begun = 1;
       out[i] = total;
     }
@@ -91,8 +93,8 @@ export const moneyFlows: Kernel = {
       const flow = typical[i]! * volume[i]!;
       const step = begun === 0 ? Number.NaN : typical[i]! - typical[i - 1]!;
       all[i] = flow;
-      rises[i] = begun === 0 ? Number.NaN : step > 0 ? flow : 0;
-      falls[i] = begun === 0 ? Number.NaN : step < 0 ? flow : 0;
+      rises[i] = begun === 0 ? Number.NaN : Number(step > 0) * flow;
+      falls[i] = begun === 0 ? Number.NaN : Number(step < 0) * flow;
       begun = 1;
     }
     state[0] = begun;

@@ -1,5 +1,5 @@
+import { decimalOf, significant } from '../decimal-of.ts';
 import type { Figure, FigureInput } from '../figure.ts';
-import { decimalOf, priceOf } from '../narratives/decimal-of.ts';
 import { standsForAnother, themesOf } from '../narratives/theme-lexicon.ts';
 import { dayIndex, instantOfDay, type Panel } from '../panel/index.ts';
 import type { IndexRow } from '../rows.ts';
@@ -283,7 +283,7 @@ function holdingRows(holdings: readonly Holding[], { panel }: Market): IndexRow[
   return holdings.map(({ asset, price }, i) => ({
     asset: panel.assets[asset]!,
     weight: weights[i]!,
-    price: priceOf(price)!,
+    price: significant(price)!,
   }));
 }
 

@@ -5,12 +5,12 @@
 import { isDecimal } from '@assay/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decimalOf, significant } from '../decimal-of.ts';
 import type { MarketHistory } from '../figure.ts';
 import { emptyPanel, instantOfDay, type Panel } from '../panel/index.ts';
 import type { ArticleRow, NarrativeRow } from '../rows.ts';
 import { averageLinkage } from './average-linkage.ts';
 import { measureCoMovement } from './co-movement.ts';
-import { decimalOf, priceOf } from './decimal-of.ts';
 import { narrativesFigure } from './narratives.ts';
 import { standsForAnother, THEMES, themesOf } from './theme-lexicon.ts';
 
@@ -67,7 +67,7 @@ test('decimals: rounded, never -0, never exponents, null for what is no number',
     '0',
     null,
   ]);
-  expect([priceOf(1.5e-9), priceOf(123456.789), priceOf(Infinity)]).toEqual([
+  expect([significant(1.5e-9), significant(123456.789), significant(Infinity)]).toEqual([
     '0.0000000015',
     '123456.789',
     null,

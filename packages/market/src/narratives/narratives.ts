@@ -1,11 +1,11 @@
 import type { Decimal } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import type { Figure, FigureInput, MarketHistory } from '../figure.ts';
 import { instantOfDay, type Panel } from '../panel/index.ts';
 import type { NarrativeRow } from '../rows.ts';
 import { averageLinkage } from './average-linkage.ts';
 import { type CatalystParameters, catalystFinder } from './catalysts.ts';
 import { type CoMovementParameters, isPegged, measureCoMovement, medianTurnover } from './co-movement.ts';
-import { decimalOf } from './decimal-of.ts';
 import { followIdentities, type Identified } from './identities.ts';
 import { type NamedGroup, type NamingParameters, nameGroups } from './naming.ts';
 

@@ -1,6 +1,6 @@
+import { significant } from '../decimal-of.ts';
 import type { Figure, FigureInput } from '../figure.ts';
 import type { AssetRow } from '../rows.ts';
-import { significant } from './decimal-of.ts';
 import type { Defect } from './defect.ts';
 import { instantOfDay, nameOn, type Panel, seriesOf, unitOn } from './panel.ts';
 
@@ -73,9 +73,9 @@ function assetRows({ history, days }: FigureInput, parameters: AssetsParameters)
         defects: (defects.get(asset) ?? [])
           .filter(({ fromMs, toMs }) => {
             const day = panel.days[d]!;
-            return toMs <= day ? day - toMs <= parameters.defectDays * 86_400_000 : fromMs <= day;
+            return fromMs <= day && day - toMs <= parameters.defectDays * 86_400_000;
           })
-          .map(({ toMs, text, endless }) => (toMs <= panel.days[d]! ? text : endless))
+          .map((told) => (told.knownMs <= panel.days[d]! ? told.text : told.endless))
           .filter((text) => text !== ''),
       });
     }
@@ -86,6 +86,8 @@ function assetRows({ history, days }: FigureInput, parameters: AssetsParameters)
 interface ToldDefect {
   fromMs: number;
   toMs: number;
+  /** Day at whose end all of it is known. That a run ended shows only on the day after. */
+  knownMs: number;
   text: string;
   /** What is known of it before its last day: for a run that goes on, only that it began. */
   endless: string;
@@ -101,6 +103,7 @@ function defectsByAsset(defects: readonly Defect[]): Map<string, ToldDefect[]> {
     const told = {
       fromMs: Date.parse(from),
       toMs: Date.parse(to),
+      knownMs: Date.parse(to) + (RUNS.has(kind) || kind === 'missing-days' ? 86_400_000 : 0),
       text: `${kind} ${first === last ? first : `${first} to ${last}`}${where}: ${text}`,
       endless: RUNS.has(kind) ? `${kind} since ${first}${where}` : '',
     };

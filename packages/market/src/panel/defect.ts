@@ -23,7 +23,10 @@ export interface Defect {
   asset: string | null;
   /** Null when it shows only in all streams together. */
   stream: string | null;
-  /** First and last day that it concerns. It was known by the end of `to`, not before. */
+  /**
+   * First and last day that it concerns. It was known by the end of `to`, not before; that days are missing, or that
+   * a run of days ended, on the day after.
+   */
   from: string;
   to: string;
   /** In plain words. */

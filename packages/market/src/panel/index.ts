@@ -1,7 +1,7 @@
+export { decimalOf, significant } from '../decimal-of.ts';
 export { type AssetsParameters, assetsFigure, isStablecoin } from './assets-figure.ts';
 export { buildPanel, PANEL_PARAMETERS, type PanelInput, type PanelParameters } from './build-panel.ts';
 export { compositeBar } from './composite-bar.ts';
-export { decimalOf, significant } from './decimal-of.ts';
 export type { Defect, DefectKind } from './defect.ts';
 export {
   bestShift,

@@ -3,8 +3,8 @@
  * period of the returns, not per year. Portfolios by the linear programme of Rockafellar and Uryasev (2000).
  */
 import { AssayError } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import { assertFeasible, type Constraints, programmeOf } from './constraints.ts';
-import { decimalOf } from './decimal-of.ts';
 import { solveLinear, sparse } from './linear-program.ts';
 
 export interface TailInput {

@@ -1,5 +1,5 @@
 import { AssayError } from '@assay/core';
-import { decimalOf } from './decimal-of.ts';
+import { decimalOf } from '../decimal-of.ts';
 import { type SparseRow, solveLinear, sparse } from './linear-program.ts';
 import type { LinearRow } from './quadratic-program.ts';
 

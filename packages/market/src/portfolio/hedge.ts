@@ -1,7 +1,7 @@
 /** What protects a holding: perpetual futures against its market risk, options against a fall. */
 import { AssayError, type Decimal } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import { covarianceOf } from './covariance.ts';
-import { decimalOf } from './decimal-of.ts';
 
 export interface PerpetualHedgeRequest {
   /** US dollars; what is hedged. Positive: long. */

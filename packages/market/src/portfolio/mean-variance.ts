@@ -1,5 +1,6 @@
 /** Portfolios after Markowitz (1952): mean and variance under linear constraints. */
 import { AssayError } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import {
   assertFeasible,
   type Constraints,
@@ -9,7 +10,6 @@ import {
   programmeOf,
 } from './constraints.ts';
 import { volatilityOf } from './covariance.ts';
-import { decimalOf } from './decimal-of.ts';
 import { dot, type Matrix } from './linear-algebra.ts';
 import { solveLinear, sparse } from './linear-program.ts';
 import { solveQuadratic } from './quadratic-program.ts';
@@ -70,10 +70,9 @@ export async function efficientRisk(input: MeanVarianceInput & { target: number 
       },
     );
   }
-  const at = (value: number) => along(input, value);
   let low = { value: netReturn(least, input), gap: lowest - target, weights: least };
-  const top = await maximumReturn(input);
-  const highest = await at(top);
+  const { value: top, weights: corner } = await maximumReturn(input);
+  const highest = await along(input, top, least, corner);
   if (volatilityOf(highest, covariance) <= target) return highest;
   let high = { value: top, gap: volatilityOf(highest, covariance) - target, weights: highest };
   let side = 0;
@@ -87,7 +86,7 @@ export async function efficientRisk(input: MeanVarianceInput & { target: number 
             high.value,
             Math.max(low.value, (low.value * gapHigh - high.value * gapLow) / (gapHigh - gapLow)),
           );
-    const weights = await at(value);
+    const weights = await along(input, value, low.weights, high.weights);
     const gap = volatilityOf(weights, covariance) - target;
     if (Math.abs(gap) <= 1e-14) return weights;
     if (gap < 0) {
@@ -227,11 +226,11 @@ export async function efficientFrontier(
 ): Promise<{ weights: Float64Array; expectedReturn: number; volatility: number }[]> {
   const least = await minimumVariance(withoutCosts(input));
   const from = netReturn(least, input);
-  const to = await maximumReturn(input);
+  const { value: to, weights: corner } = await maximumReturn(input);
   const frontier: { weights: Float64Array; expectedReturn: number; volatility: number }[] = [];
   for (let i = 0; i < input.points; i++) {
     const target = input.points === 1 ? from : from + ((to - from) * i) / (input.points - 1);
-    const weights = i === 0 ? least : await along(input, target);
+    const weights = i === 0 ? least : await along(input, target, frontier.at(-1)!.weights, corner);
     frontier.push({
       weights,
       expectedReturn: netReturn(weights, input),
@@ -256,7 +255,7 @@ export function netReturn(
 /** Greatest expected return after costs. */
 export async function maximumReturn(
   input: Pick<MeanVarianceInput, 'expected' | 'constraints'>,
-): Promise<number> {
+): Promise<{ value: number; weights: Float64Array }> {
   const programme = programmeOf(input.constraints);
   const solution = await solveLinear({
     ...programme,
@@ -264,11 +263,17 @@ export async function maximumReturn(
     cost: negated(gain(input, programme)),
   });
   if (!solution) await assertFeasible(programme, input.constraints.assets);
-  return -must(solution).objective;
+  const { objective, x } = must(solution);
+  return { value: -objective, weights: closed(x.subarray(0, programme.assets), input.constraints) };
 }
 
-/** Least variance for a return that is known to be within reach. */
-async function along(input: MeanVarianceInput, target: number): Promise<Float64Array> {
+/** Least variance for a return between those of two allowed portfolios. */
+async function along(
+  input: MeanVarianceInput,
+  target: number,
+  below: Float64Array,
+  above: Float64Array,
+): Promise<Float64Array> {
   const programme = withTarget(input, programmeOf(input.constraints), target);
   // A hair below the greatest return, where only one point is left.
   for (const give of [0, 1e-12, 1e-10]) {
@@ -279,7 +284,7 @@ async function along(input: MeanVarianceInput, target: number): Promise<Float64A
     if (start && !('point' in start)) continue;
     const solution = solveQuadratic(
       { ...programme, quadratic: twice(input.covariance), linear: new Float64Array(programme.cost.length) },
-      start?.point,
+      start?.point ?? below.map((value, i) => (value + above[i]!) / 2),
     );
     if (solution) return closed(solution.x.subarray(0, programme.assets), input.constraints);
   }

@@ -185,7 +185,7 @@ test('no random feasible portfolio is better than the optimum, and every optimum
         expect(variance(other)).toBeGreaterThan(variance(least) - 1e-10);
         expect(utility(other)).toBeLessThan(utility(useful) + 1e-10);
       }
-      const top = await maximumReturn(input);
+      const { value: top } = await maximumReturn(input);
       if (top > 0.02) {
         const best = await maximumSharpe({ ...input, riskFree: 0.01 });
         expect(breaks(constraints, best)).toBeLessThan(1e-8);
@@ -215,7 +215,10 @@ test('the frontier rises, and its ends are the least variance and the greatest r
     expect(points[i]!.expectedReturn).toBeGreaterThan(points[i - 1]!.expectedReturn);
     expect(points[i]!.volatility).toBeGreaterThan(points[i - 1]!.volatility - 1e-12);
   }
-  expect(points.at(-1)!.expectedReturn).toBeCloseTo(await maximumReturn({ expected, constraints }), 9);
+  expect(points.at(-1)!.expectedReturn).toBeCloseTo(
+    (await maximumReturn({ expected, constraints })).value,
+    9,
+  );
 });
 
 test('risk parity: every contribution equals its share within 1e-8; HRP weights are positive and sum to 1', () => {
@@ -305,4 +308,27 @@ test('an infeasible set: the named constraints alone contradict each other, and 
   expect(
     await conflictOf(programmeOf({ ...constraints, upper: new Float64Array(4).fill(0.25) }), names),
   ).toHaveProperty('point');
+});
+
+test('of many assets: leaving out those on their limit ends at the same optimum, by the conditions of the whole', async () => {
+  const { covariance, expected, constraints } = problem(11, 90, false, true);
+  const programme = programmeOf({
+    ...constraints,
+    turnover: Infinity,
+    cost: new Float64Array(90),
+    groups: [],
+  });
+  const { lower, upper, rows } = programme;
+  const whole = { quadratic: covariance, linear: expected, lower, upper, rows };
+  const corner = new Float64Array(90);
+  corner[3] = 0.6;
+  corner[4] = 0.4;
+  const [all, few] = [solveQuadratic(whole)!, solveQuadratic(whole, corner)!];
+  for (const [i, value] of all.x.entries()) expect(Math.abs(value - few.x[i]!)).toBeLessThan(1e-10);
+  const gradient = times(covariance, few.x);
+  for (const [i, value] of gradient.entries()) {
+    const slope = value - expected[i]! - few.rowMultipliers[0]!;
+    if (few.x[i]! > 1e-9 && few.x[i]! < upper[i]! - 1e-9) expect(Math.abs(slope)).toBeLessThan(1e-8);
+    if (few.x[i]! <= 1e-9) expect(slope).toBeGreaterThan(-1e-8);
+  }
 });

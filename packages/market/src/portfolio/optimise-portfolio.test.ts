@@ -353,6 +353,15 @@ describe('bad input', () => {
     expect(safe.message).toMatch(/target CVaR of at least 0\.\d+/);
   });
 
+  test('a mistyped name in a constraint is refused, a holding outside the assets is mentioned', async () => {
+    const typo = { groups: [{ name: 'top', assets: ['BCT'], max: '0.1' }] };
+    expect((await failure(() => solve({ ...minimum, constraints: typo }))).message).toMatch(
+      /inputs, got BCT/,
+    );
+    const held = await solve({ ...minimum, currentWeights: [{ asset: 'XRP', weight: '0.5' }] });
+    expect(held.warnings.join()).toMatch(/XRP is held but not among the assets/);
+  });
+
   test('no portfolio beats the risk-free rate', async () => {
     const refused = await failure(() =>
       solve({ ...minimum, objective: { name: 'max-sharpe' }, riskFree: '10' }),

@@ -1,4 +1,5 @@
 import { AssayError, type Decimal, fromScaled, toScaled } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import {
   blackLitterman,
   impliedReturns,
@@ -23,7 +24,6 @@ import {
   singularityOf,
   volatilityOf,
 } from './covariance.ts';
-import { decimalOf } from './decimal-of.ts';
 import { capitalAssetPricing, equalWeighted, exponentialMean, historicalMean } from './expected-returns.ts';
 import { hierarchicalRiskParity } from './hierarchical-risk-parity.ts';
 import { dot, type Matrix } from './linear-algebra.ts';
@@ -120,7 +120,7 @@ export async function optimisePortfolio(
   const data = readInputs(request, inputs, warnings);
   const risk = covarianceFor(request, data, warnings);
   const model = expectationsFor(request, data, risk, warnings);
-  const constraints = constraintsFor(request, data.assets);
+  const constraints = constraintsFor(request, data.assets, warnings);
   const raw = await weigh(request, data, model, constraints, warnings);
   const weights = exactWeights(raw, request.constraints.budget, constraints);
   const numbers = Float64Array.from(weights, Number);
@@ -227,6 +227,13 @@ function readInputs(request: PortfolioRequest, inputs: PortfolioInputs, warnings
   const wanted = request.assets ?? all;
   const unknown = wanted.find((asset) => !places.has(asset));
   if (unknown !== undefined) refuse(`expected assets of the inputs, got ${unknown}`);
+
+  // A name that is mistyped would drop a constraint without a word.
+  const { groups, assets: own } = request.constraints;
+  const mistyped = [...groups.flatMap((group) => group.assets), ...own.map(({ asset }) => asset)].find(
+    (asset) => !places.has(asset),
+  );
+  if (mistyped !== undefined) refuse(`constraints: expected assets of the inputs, got ${mistyped}`);
 
   const available = inputs.returns ? length : length - 1;
   const periods = Math.min(request.windowDays, available);
@@ -442,7 +449,7 @@ function marketOf(request: PortfolioRequest, { assets, marketCaps }: Data): Floa
   return Float64Array.from(marketCaps, (value) => value! / sum);
 }
 
-function constraintsFor(request: PortfolioRequest, assets: string[]): Constraints {
+function constraintsFor(request: PortfolioRequest, assets: string[], warnings: string[]): Constraints {
   const { budget, min, max, groups, grossLeverage, turnover, costBps } = request.constraints;
   const place = new Map(assets.map((asset, i) => [asset, i]));
   const lower = new Float64Array(assets.length).fill(Number(min));
@@ -461,6 +468,8 @@ function constraintsFor(request: PortfolioRequest, assets: string[]): Constraint
   for (const { asset, weight } of currentWeights(request)) {
     const i = place.get(asset);
     if (i !== undefined) current[i] = weight;
+    else if (weight !== 0)
+      warnings.push(`${asset} is held but not among the assets: its sale is not in the turnover and cost`);
   }
   return {
     assets,

@@ -1,4 +1,4 @@
-import { AssayError, compareDecimal, type Decimal, isDecimal } from '@assay/core';
+import { AssayError, compareDecimal, type Decimal, excerpt, isDecimal } from '@assay/core';
 import { SHRINKAGE_TARGETS, type ShrinkageTarget } from './covariance.ts';
 
 export const OBJECTIVES = [
@@ -448,9 +448,14 @@ function inRange(value: Decimal, { least, above, most }: Range, path: string): v
 }
 
 function refuse(path: string, expected: string, got: unknown): never {
-  const shown = (JSON.stringify(got) ?? 'nothing').slice(0, 60);
-  throw new AssayError('ARGUMENT_INVALID', `${path}: expected ${expected}, got ${shown}`, {
-    next: 'correct this member; docs/portfolio.md lists them all',
-    detail: { path },
-  });
+  const composite = typeof got === 'object' && got !== null;
+  const shown = composite ? (Array.isArray(got) ? 'a list' : 'an object') : String(got ?? 'nothing');
+  throw new AssayError(
+    'ARGUMENT_INVALID',
+    `${path}: expected ${expected}, got ${typeof got === 'string' ? excerpt(got) : shown}`,
+    {
+      next: 'correct this member; docs/portfolio.md lists them all',
+      detail: { path },
+    },
+  );
 }

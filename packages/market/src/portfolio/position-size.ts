@@ -1,5 +1,5 @@
 import { AssayError, type Decimal } from '@assay/core';
-import { decimalOf } from './decimal-of.ts';
+import { decimalOf } from '../decimal-of.ts';
 import { floorToLot } from './rebalance.ts';
 
 /** How far a position may fall before it is closed, or is taken to fall. */

@@ -58,7 +58,7 @@ const STATIONARY = 1e-8;
  */
 export function solveQuadratic(programme: QuadraticProgram, start?: Float64Array): QuadraticSolution | null {
   const { quadratic, linear, rows, absolutes = [] } = programme;
-  if (absolutes.length === 0) return checked(programme);
+  if (absolutes.length === 0) return restricted(programme, start);
   const curved = quadratic.length;
   const defining = new Set(absolutes.flat());
   const others = rows.map((_, r) => r).filter((r) => !defining.has(r));
@@ -98,20 +98,23 @@ export function solveQuadratic(programme: QuadraticProgram, start?: Float64Array
     return { quadratic, linear: pull, ...bounds, rows: reduced };
   };
 
-  const open = checked({
-    quadratic,
-    linear: linear.slice(0, curved),
-    ...bounds,
-    rows: others
-      .map((r) => rows[r]!)
-      .filter(({ coefficients }) => coefficients.subarray(curved).every((value) => value === 0))
-      .map((row) => ({ ...row, coefficients: row.coefficients.subarray(0, curved) })),
-  });
+  const open = restricted(
+    {
+      quadratic,
+      linear: linear.slice(0, curved),
+      ...bounds,
+      rows: others
+        .map((r) => rows[r]!)
+        .filter(({ coefficients }) => coefficients.subarray(curved).every((value) => value === 0))
+        .map((row) => ({ ...row, coefficients: row.coefficients.subarray(0, curved) })),
+    },
+    start,
+  );
   let sides = sidesOf(open?.x ?? start ?? new Float64Array(curved));
-  let solution = checked(onSides(sides));
+  let solution = restricted(onSides(sides), open?.x ?? start);
   if (!solution && start) {
     sides = sidesOf(start);
-    solution = checked(onSides(sides));
+    solution = restricted(onSides(sides), start);
   }
   const tolerance = STATIONARY * scaleOf(programme) * 0.01;
   for (let change = 0; solution; change++) {
@@ -153,9 +156,40 @@ export function solveQuadratic(programme: QuadraticProgram, start?: Float64Array
     // All at once as a rule; one by one should that ever go in circles.
     const least = change < 30 ? tolerance : worst * (1 - 1e-12);
     sides = sides.map((side, j) => (excess[j]! > least ? -side : side));
-    solution = checked(onSides(sides));
+    solution = restricted(onSides(sides), x);
   }
   return null;
+}
+
+/** Below this many variables nothing is won by leaving some out. */
+const SMALL = 40;
+const JOIN_AT_ONCE = 20;
+
+/**
+ * Most weights of a long-only optimum of many assets lie on their lower limit. Variables that do so at a nearby point
+ * are kept there, and those whose multiplier says that they should leave it join in, until none does: then the whole
+ * is solved, by the same conditions. Variables only ever join, so that there is an end; 200 assets take a quarter of the
+ * time.
+ */
+function restricted(programme: QuadraticProgram, near?: Float64Array): QuadraticSolution | null {
+  const { lower, upper } = programme;
+  const n = programme.linear.length;
+  if (n < SMALL || !near) return checked(programme);
+  const inside = Array.from(lower, (low, i) => !(near[i]! <= low + 1e-9));
+  const tolerance = STATIONARY * scaleOf(programme) * 0.01;
+  for (let round = 0; round < n && inside.includes(false); round++) {
+    const solution = checked({ ...programme, upper: upper.map((high, i) => (inside[i] ? high : lower[i]!)) });
+    if (!solution) break;
+    const { boundMultipliers } = solution;
+    const joining = inside
+      .map((_, i) => i)
+      .filter((i) => !inside[i] && lower[i] !== upper[i] && boundMultipliers[i]! < -tolerance)
+      .sort((a, b) => boundMultipliers[a]! - boundMultipliers[b]! || a - b)
+      .slice(0, JOIN_AT_ONCE);
+    if (joining.length === 0) return solution;
+    for (const i of joining) inside[i] = true;
+  }
+  return checked(programme);
 }
 
 /** The answer of the first widening that stands the check. */

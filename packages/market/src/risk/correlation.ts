@@ -1,8 +1,8 @@
 import { AssayError } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import type { Figure } from '../figure.ts';
 import { instantOfDay, type Panel } from '../panel/index.ts';
 import type { CorrelationRow } from '../rows.ts';
-import { decimalOf } from './decimal-of.ts';
 import { isPrice } from './price.ts';
 
 export interface CorrelationParameters {

@@ -1,8 +1,8 @@
 import type { Decimal } from '@assay/core';
+import { decimalOf, significant } from '../decimal-of.ts';
 import type { Figure } from '../figure.ts';
 import { instantOfDay, type Panel, seriesOf } from '../panel/index.ts';
 import type { LevelRow } from '../rows.ts';
-import { decimalOf, significantOf } from './decimal-of.ts';
 import { isPrice } from './price.ts';
 
 export interface LevelParameters {
@@ -75,7 +75,7 @@ export const levelsFigure: Figure<'levels', LevelParameters> = {
               )
             : [];
         const write = ({ price, touches, strength, last }: Level) => ({
-          price: significantOf(price, 8)!,
+          price: significant(price, 8)!,
           touches: String(touches),
           strength: decimalOf(strength, 4)!,
           lastTouch: instantOfDay(panel.days[last]!),

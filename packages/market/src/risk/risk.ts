@@ -1,9 +1,9 @@
 import type { Decimal } from '@assay/core';
+import { decimalOf, significant } from '../decimal-of.ts';
 import type { Figure } from '../figure.ts';
 import { type IndicatorName, indicatorBatch } from '../indicators/index.ts';
 import { instantOfDay, seriesOf } from '../panel/index.ts';
 import type { RiskRow } from '../rows.ts';
-import { decimalOf, significantOf } from './decimal-of.ts';
 import { isPrice } from './price.ts';
 import { momentsOf, quantile } from './statistics.ts';
 
@@ -98,7 +98,7 @@ export const riskFigure: Figure<'risk', RiskParameters> = {
           asset: panel.assets[asset]!,
           ...risk,
           indicators: Object.fromEntries(
-            READ_INDICATORS.map((name, i) => [name, significantOf(outputs[i]!.at(-1)!, 8)]),
+            READ_INDICATORS.map((name, i) => [name, significant(outputs[i]!.at(-1)!, 8)]),
           ),
         });
       }

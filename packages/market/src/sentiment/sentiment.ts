@@ -1,7 +1,7 @@
 import { measureSentiment } from '@assay/checks/text';
 import type { Decimal } from '@assay/core';
+import { decimalOf } from '../decimal-of.ts';
 import type { Figure, FigureInput, MarketHistory } from '../figure.ts';
-import { decimalOf } from '../narratives/decimal-of.ts';
 import { dayOf, instantOfDay, seriesOf } from '../panel/index.ts';
 import type { ArticleRow, SentimentRow } from '../rows.ts';
 import { type CopyRule, type DistinctArticle, distinctArticles } from './distinct-articles.ts';

@@ -1,5 +1,5 @@
 import { AssayError, type Candle, type Decimal, inRanges, type RowRanges } from '@assay/core';
-import { decimalOf, significant } from '../panel/decimal-of.ts';
+import { decimalOf, significant } from '../decimal-of.ts';
 import { instantOfDay } from '../panel/panel.ts';
 import {
   type Columns,

@@ -1,6 +1,6 @@
 import { AssayError, type Candle, type Decimal } from '@assay/core';
+import { decimalOf, significant } from '../decimal-of.ts';
 import { median } from '../panel/composite-bar.ts';
-import { decimalOf, significant } from '../panel/decimal-of.ts';
 import { instantOfDay } from '../panel/panel.ts';
 import { significantDigits } from './venue-findings.ts';
 

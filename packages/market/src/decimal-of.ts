@@ -1,11 +1,11 @@
 import { type Decimal, normaliseDecimal } from '@assay/core';
 
-/** Beyond this a double no longer prints without an exponent. */
-const LIMIT = 1e21;
+/** No figure of ours is meant to be longer; what is, is an artefact of absurd input. */
+const LIMIT = 1e70;
 
 /**
  * A double as a canonical decimal string with at most `digits` fraction digits; null for NaN, the infinities and
- * anything from 1e21 on.
+ * anything from 1e70 on.
  *
  * @example
  * decimalOf(-0.0001, 2); // '0'

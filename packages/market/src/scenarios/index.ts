@@ -1,0 +1,1 @@
+export { type ScenariosParameters, scenariosFigure } from './scenarios-figure.ts';
