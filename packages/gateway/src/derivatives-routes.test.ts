@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { codeDigest } from '@assay/pipeline';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { marketNode } from './fixture-node.fixture.ts';
+import { marketNode } from './market-node.fixture.ts';
 import { createGateway, type Gateway } from './server.ts';
 
 let gateway: Gateway;
