@@ -9,6 +9,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { serveAlertRules } from './alert-rule-routes.ts';
+import { serveDerivatives } from './derivatives-routes.ts';
 import { serveEconomy } from './economy-routes.ts';
 import { serveLog } from './log-routes.ts';
 import { serveMarket } from './market-routes.ts';
@@ -103,6 +104,7 @@ export async function createGateway(
   serveEconomy(app, node);
   serveProviders(app.withTypeProvider<ZodTypeProvider>(), node);
   serveMarket(app.withTypeProvider<ZodTypeProvider>(), node);
+  serveDerivatives(app.withTypeProvider<ZodTypeProvider>());
   await serveTokenMetrics(app, node, options.tokenMetrics);
   if (node.consoleDirectory) {
     await app.register(fastifyStatic, { root: node.consoleDirectory, cacheControl: false });
