@@ -219,7 +219,8 @@ async function wire(options: StartOptions, stop: AbortController, closers: Close
   };
   writePolicy();
 
-  let address = 'http://127.0.0.1';
+  // Until it listens: what is recovered may already owe messages with links.
+  let address = `http://127.0.0.1:${options.port}`;
   let publishedAt: string | null = null;
   const meter = new PublicationMeter();
   const unread = new Backlog();

@@ -176,7 +176,8 @@ function post(
       resolve(response.statusCode ?? 0);
       response.destroy();
     });
-    request.once('error', reject);
+    // After the answer as well: an error that nobody hears would end the node.
+    request.on('error', reject);
     request.end(body);
   });
 }
