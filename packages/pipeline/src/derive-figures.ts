@@ -245,7 +245,12 @@ function verdictOnFigure(
     checkedAt: derivedAt,
     ...assessFigure({ name: figure.name, days }, rows, span, {
       rows: inputs.reduce((sum, input) => sum + input.rows.length, 0),
-      leftOut: inputs.reduce((sum, { flagged, rejected }) => sum + left(flagged) + left(rejected), 0),
+      // As historyOf reads them: a disputed figure says so itself, and is not left out.
+      leftOut: inputs.reduce(
+        (sum, { stream: name, flagged, rejected }) =>
+          sum + left(rejected) + (name.startsWith(PREFIX) ? 0 : left(flagged)),
+        0,
+      ),
     }),
   };
 }

@@ -48,9 +48,9 @@ export async function recompute(catalogue: Catalogue, named: CatalogueEntry): Pr
   if (statement.predicateType !== PREDICATE.derivation) {
     throw new AssayError(
       'ARGUMENT_INVALID',
-      `${entry.id} is an ${entry.kind}: it was not computed from anything`,
+      `${entry.id} is of kind ${entry.kind}: it was not computed from anything`,
       {
-        next: 'recompute a reference rate: assay records --stream assay.BTC-USD.reference-rate.1h',
+        next: 'recompute a derived figure: assay records --stream assay.BTC-USD.reference-rate.1h, or assay.market.grades',
       },
     );
   }
