@@ -137,6 +137,14 @@ const ENTRY_COLUMNS =
   'id, kind, stream, signer, sequence, from_time AS "from", to_time AS "to", row_count AS rows, payload, entry, log_index AS "index"';
 
 /**
+ * Statements `s` of a stream whose period meets [from, to); its values are the stream, to, from, the stream, from. A
+ * stream's periods follow one another: only the last that began before `from` may reach into it.
+ */
+const OVERLAPPING = `s.stream = ? AND s.kind IN ('observation', 'derivation') AND s.from_time < ? AND s.to_time > ?
+  AND s.from_time >= coalesce((SELECT from_time FROM statements WHERE stream = ? AND from_time <= ?
+    AND kind IN ('observation', 'derivation') ORDER BY from_time DESC LIMIT 1), '')`;
+
+/**
  * What the node holds, findable: statements, the rows they commit to, verdicts by what they judge, and the
  * published checkpoints. A statement is kept here, durably, before it goes to the ledger; its index follows
  * when the ledger acknowledges it. Everything but the payloads can be rebuilt from the log.
@@ -257,14 +265,27 @@ export class Catalogue {
 
   /** Statements of a stream whose period meets [from, to), oldest first. */
   overlapping(stream: string, from: string, to: string): CatalogueEntry[] {
-    // A stream's periods follow one another: only the last that began before `from` may reach into it.
     return this.sql.all<CatalogueEntry>(
-      `SELECT ${ENTRY_COLUMNS} FROM statements
-       WHERE stream = ? AND kind IN ('observation', 'derivation') AND from_time < ? AND to_time > ?
-         AND from_time >= coalesce((SELECT from_time FROM statements WHERE stream = ? AND from_time <= ?
-           AND kind IN ('observation', 'derivation') ORDER BY from_time DESC LIMIT 1), '')
-       ORDER BY from_time`,
+      `SELECT ${ENTRY_COLUMNS} FROM statements s WHERE ${OVERLAPPING} ORDER BY s.from_time`,
       ...[stream, to, from, stream, from],
+    );
+  }
+
+  /** Judged statements of a stream whose period meets [from, to), oldest first, with the verdict or outcome that stands. */
+  judged(stream: string, from: string, to: string): { id: string; standing: string }[] {
+    return this.sql.all(
+      `SELECT s.id AS id, coalesce(o.id, v.id) AS standing FROM statements s
+         JOIN verdicts v ON v.target = s.id LEFT JOIN outcomes o ON o.target = s.id
+       WHERE ${OVERLAPPING} ORDER BY s.from_time`,
+      ...[stream, to, from, stream, from],
+    );
+  }
+
+  /** What the stream's contract required when a statement was judged; null before it was. */
+  requiredOf(id: string): Level | null {
+    return (
+      this.sql.one<{ required: Level }>('SELECT required FROM verdicts WHERE target = ?', id)?.required ??
+      null
     );
   }
 

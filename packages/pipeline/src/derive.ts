@@ -15,7 +15,7 @@ import {
   type SourceMode,
   type VerdictPredicate,
 } from '@assay/core';
-import { type Catalogue, standingOf, statementOf } from './catalogue.ts';
+import { type Catalogue, statementOf } from './catalogue.ts';
 
 /** A derivation ready to be signed, with its payload and the verdict on it. */
 export interface Prepared {
@@ -91,10 +91,9 @@ export type Inputs = Pick<Catalogue, 'get' | 'payload'>;
 
 /** Judged statements of a stream whose period meets [from, to), as materials. */
 export function materialsOf(catalogue: Catalogue, stream: string, from: string, to: string): Material[] {
-  return catalogue.overlapping(stream, from, to).flatMap(({ id }) => {
-    const verdict = catalogue.verdictOn(id);
-    return verdict ? [{ stream, observation: id, verdict: standingOf(verdict).id }] : [];
-  });
+  return catalogue
+    .judged(stream, from, to)
+    .map(({ id, standing }) => ({ stream, observation: id, verdict: standing }));
 }
 
 /** The level that each stream's contract required of the inputs; recorded with the figure, so that it can be recomputed. */
@@ -103,7 +102,7 @@ export type RequiredLevels = Record<string, Level>;
 export function requiredBy(catalogue: Catalogue, materials: readonly Material[]): RequiredLevels {
   const levels: RequiredLevels = {};
   for (const { stream, observation } of materials) {
-    const { required } = catalogue.verdictOn(observation)!;
+    const required = catalogue.requiredOf(observation)!;
     const before = levels[stream] ?? 'L0';
     levels[stream] = reaches(required, before) ? required : before;
   }
