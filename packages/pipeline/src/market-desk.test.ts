@@ -139,6 +139,9 @@ test('a venue that does not answer stops nobody else, and what it missed comes l
     async fetch(stream, from, to) {
       if (day.down && stream === venue)
         throw new AssayError('SOURCE_UNREACHABLE', `${stream} did not answer`);
+      // A page instead of a feed is that feed's trouble alone.
+      if (day.down && stream.endsWith('.articles'))
+        throw new AssayError('ROW_MALFORMED', `${stream}: expected a feed, got HTML`);
       return feed.fetch(stream, from, to);
     },
   };
@@ -148,6 +151,7 @@ test('a venue that does not answer stops nobody else, and what it missed comes l
   expect(catalogue.head(other!)?.to).toBe(instantOf(day.toMs));
   expect(desk.rows('grades').length).toBeGreaterThan(0);
   expect(troubles.some((text) => text.includes(`${venue} did not answer`))).toBe(true);
+  expect(troubles.some((text) => text.includes('got HTML'))).toBe(true);
   Object.assign(day, { toMs: day.toMs + DAY_MS, down: false });
   await desk.run(new AbortController().signal);
   expect(catalogue.head(venue!)?.to).toBe(instantOf(day.toMs));

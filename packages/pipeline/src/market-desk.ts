@@ -271,7 +271,8 @@ export class MarketDesk implements MarketView {
           this.#tell(stream.name, malformed);
           await pipeline.observe(await this.#sign(stream, rows, fromMs, toMs));
         } catch (error) {
-          if (!(error instanceof AssayError && error.code === 'SOURCE_UNREACHABLE')) throw error;
+          // The disk and the log concern everybody; anything else is this source's own trouble.
+          if (!(error instanceof AssayError) || /^(STORAGE|LEDGER)_/.test(error.code)) throw error;
           // The others go on without it; what it missed comes when it answers again.
           silent = error;
           onTrouble(error);
@@ -281,7 +282,12 @@ export class MarketDesk implements MarketView {
       if (stream.kind === 'bars') prices += 1;
     }
     // Figures without any price would leave a hole that nothing fills.
-    if (silent && prices === 0) throw silent;
+    if (silent && prices === 0) {
+      throw new AssayError('SOURCE_UNREACHABLE', `no prices can be read: ${silent.message}`, {
+        next: 'check the network; it is tried again in a minute',
+        cause: silent,
+      });
+    }
   }
 
   /** Rows as the batches that their provider signs. */

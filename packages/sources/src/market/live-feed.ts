@@ -39,6 +39,7 @@ const PROBES: Record<MarketVenue, [origin: string, path: string]> = {
 const PROBE_MS = 3_000;
 const ASSETS = 200;
 const HISTORY_DAYS = 400;
+const SETTLE_MS = 10 * 60_000;
 /** Articles of one feed that are kept between questions: a feed shows its newest ones only. */
 const MAX_ARTICLES = 20_000;
 
@@ -49,12 +50,16 @@ const MAX_ARTICLES = 20_000;
 export async function openLiveFeed(
   options: LiveFeedOptions & { historyDays?: number | undefined; nowMs: () => number },
 ): Promise<MarketFeed | null> {
-  const { nowMs, baseUrls = {}, feeds = [], chain, forge, historyDays = HISTORY_DAYS } = options;
+  const { baseUrls = {}, feeds = [], chain, forge, historyDays = HISTORY_DAYS } = options;
+  // A day is over for us a little later than by the clock: venues need a while to close it.
+  const nowMs = () => options.nowMs() - SETTLE_MS;
   const http = (base: string | undefined): BoundedHttpOptions => ({ allowPrivate: base !== undefined });
   const wanted = options.venues ?? (['binance', 'coinbase', 'kraken'] as const);
   const answers = await Promise.all(wanted.map((venue) => isAnswering(venue, baseUrls[venue])));
-  const venues = wanted.filter((_, i) => answers[i]).sort();
-  if (venues.length === 0) return null;
+  if (!answers.some(Boolean)) return null;
+  // One that is silent now may answer later: its streams are there, and say that they cannot be reached.
+  const venues = [...wanted].sort();
+  const silent = wanted.filter((_, i) => !answers[i]).sort();
 
   const clients = new Map(
     venues.map((venue) => [
@@ -74,8 +79,20 @@ export async function openLiveFeed(
       signal,
     });
   const snapshot = remembered(nowMs, caps);
-  const followed = async (signal?: AbortSignal) =>
-    new Set((await snapshot(signal)).rows.map(({ asset }) => asset!));
+  // Who was followed once stays: leaving the list of the largest is no delisting.
+  const known = new Set<string>();
+  const followed = async (signal?: AbortSignal) => {
+    try {
+      for (const { asset } of (await snapshot(signal)).rows) known.add(asset!);
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error;
+      // Without the list of the largest: what most venues trade.
+      if (known.size === 0)
+        for (const asset of await mostListed([...clients.values()], options.assets ?? ASSETS, signal))
+          known.add(asset);
+    }
+    return known;
+  };
 
   const sources: (MarketStream & { read: Read })[] = [];
   for (const [venue, client] of clients) {
@@ -138,7 +155,7 @@ export async function openLiveFeed(
   const note = venues.includes('binance') ? '; prices of binance are in USDT, taken for dollars' : '';
   return {
     mode: 'live',
-    describe: `live from ${venues.join(', ')} and coingecko${feeds.length > 0 ? `, with ${feeds.length} news feeds` : ''}${note}`,
+    describe: `live from ${venues.filter((venue) => !silent.includes(venue)).join(', ')} and coingecko${silent.length > 0 ? ` (${silent.join(', ')} did not answer yet)` : ''}${feeds.length > 0 ? `, with ${feeds.length} news feeds` : ''}${note}`,
     adapter: `ccxt/${ccxt.version}`,
     streams: sources.map(({ name, kind, venue }) => ({ name, kind, venue })),
     range: () => ({ fromMs: dayStart(nowMs()) - historyDays * DAY_MS, toMs: dayStart(nowMs()) }),
@@ -159,6 +176,30 @@ export async function openLiveFeed(
 }
 
 type Read = (fromMs: number, toMs: number, signal?: AbortSignal) => Promise<MarketRows>;
+
+/** The assets that most venues trade; of those that as many trade, by name. */
+async function mostListed(
+  clients: readonly VenueClient[],
+  most: number,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const venues = new Map<string, number>();
+  let failure: unknown = null;
+  for (const client of clients) {
+    try {
+      const { markets } = await client.markets(signal);
+      for (const asset of new Set(markets.map((market) => market.asset)))
+        venues.set(asset, (venues.get(asset) ?? 0) + 1);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (venues.size === 0) throw failure;
+  return [...venues]
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .slice(0, most)
+    .map(([asset]) => asset);
+}
 
 async function isAnswering(venue: MarketVenue, baseUrl: string | undefined): Promise<boolean> {
   const [origin, path] = PROBES[venue];
@@ -257,6 +298,14 @@ function activityOf(
     seen.push(...rows);
     const last = rows.at(-1);
     if (last) next = Date.parse(last.time) + DAY_MS;
+    if (next < toMs) {
+      // What is signed now would stand for the whole period, and the rest would never be asked for.
+      throw new AssayError(
+        'SOURCE_UNREACHABLE',
+        `${chain.chain}: the final blocks reach to ${new Date(next).toISOString().slice(0, 10)} only`,
+        { next: 'nothing: it is asked again with the next day' },
+      );
+    }
     return part({ rows: seen, malformed }, fromMs, toMs);
   };
 }

@@ -215,3 +215,35 @@ test('when live was asked for and nobody answers, it says so; when it was not, t
   expect(feed.mode).toBe('simulated');
   expect(feed.describe).toMatch(/^SIMULATED .*no live venue answers$/);
 });
+
+test('a venue that is silent at the start has its streams and comes later; without the list of the largest the feed goes on', async () => {
+  const down = { kraken: true };
+  const { server } = await connect({
+    fault: (_, path) =>
+      path.startsWith('/api/v3/coins') || (down.kraken && path.startsWith('/0/public')) ? 500 : null,
+  });
+  const feed = await openMarketFeed({
+    choice: 'live',
+    historyDays: 10,
+    // Nine minutes after midnight the day before is not over yet.
+    nowMs: () => TODAY + 9 * 60_000,
+    live: {
+      baseUrls: { binance: server.url, kraken: server.url, coingecko: server.url },
+      venues: ['binance', 'kraken'],
+      assets: 3,
+    },
+  });
+  closing.push(() => feed.close());
+  expect(feed.describe).toMatch(/^live from binance and coingecko \(kraken did not answer yet\)/);
+  const { toMs } = feed.range();
+  expect(toMs).toBe(TODAY - DAY_MS);
+  const { rows } = await feed.fetch('binance.bars.1d', toMs - 5 * DAY_MS, toMs);
+  const assets = new Set(rows.map(({ asset }) => asset));
+  expect(assets.size).toBeGreaterThan(0);
+  expect(assets.size).toBeLessThanOrEqual(3);
+  await expect(feed.fetch('kraken.bars.1d', toMs - 5 * DAY_MS, toMs)).rejects.toMatchObject({
+    code: 'SOURCE_UNREACHABLE',
+  });
+  down.kraken = false;
+  expect((await feed.fetch('kraken.bars.1d', toMs - 5 * DAY_MS, toMs)).rows.length).toBeGreaterThan(0);
+}, 30_000);

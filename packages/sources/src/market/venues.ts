@@ -126,6 +126,8 @@ export class VenueClient {
       if (kind !== 'spot' || (assets && !assets.has(asset))) continue;
       const page = MARKET_VENUES[this.venue].page - 1;
       const end = Math.min(toMs, dayStart(this.#options.nowMs()));
+      const own: typeof raw = [];
+      let whole = true;
       for (let at = fromMs; at < end; at += page * DAY_MS) {
         const until = Math.min(at + page * DAY_MS, end);
         const candles = await this.#lenient(failed, `${this.venue} ${symbol}`, signal, () =>
@@ -139,10 +141,13 @@ export class VenueClient {
         );
         for (const [time, open, high, low, close, volume] of (candles ?? []) as unknown[][]) {
           if (Number(time) >= at && Number(time) < until)
-            raw.push({ timeMs: Number(time), values: { asset, open, high, low, close, volume } });
+            own.push({ timeMs: Number(time), values: { asset, open, high, low, close, volume } });
         }
-        if (candles === null) break;
+        whole = candles !== null;
+        if (!whole) break;
       }
+      // A part of a history would be signed as the whole of it: none is better, and the failure names the market.
+      if (whole) raw.push(...own);
     }
     const { rows, malformed } = collectRows(`${this.venue}.bars.1d`, 'bars', raw);
     return { rows, malformed: [...duplicates, ...failed, ...malformed] };
@@ -320,7 +325,8 @@ export class VenueClient {
         const rate = this.venue === 'deribit' ? info?.interest_1h : fundingRate;
         if (timeMs >= at && timeMs < until) payments.push({ timeMs, asset, rate: String(rate) });
       }
-      if (found === null) break;
+      // A part of it would be signed as the whole.
+      if (found === null) return [];
     }
     return payments.sort((a, b) => a.timeMs - b.timeMs);
   }
