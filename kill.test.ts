@@ -12,7 +12,7 @@ import { Catalogue, dataDirLayout, statementOf } from '@assay/pipeline';
 import { afterAll, expect, test } from 'vitest';
 import { ROOT, readPublishedLog, run, serve, stop, until } from './node-process.fixture.ts';
 
-const KILLS = process.env.ASSAY_LONG ? 40 : 10;
+const KILLS = process.env.ASSAY_LONG ? 40 : 7;
 const folder = mkdtempSync(join(tmpdir(), 'assay-kill-'));
 const dataDir = join(folder, 'data');
 const RECORDING = join(ROOT, '../shared/data/usdc-depeg-2023-03');

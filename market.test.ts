@@ -194,7 +194,7 @@ test('alerts that a crash left out are made up for, and a rule that is put later
 const assay = (...args: string[]) => run('packages/cli/src/main.ts', args);
 
 function start() {
-  const source = ['--source', 'simulated', '--speed', '1', '--market', 'simulated', '--market-days', '130'];
+  const source = ['--source', 'simulated', '--speed', '1', '--market', 'simulated', '--market-days', '110'];
   return serve([...source, '--no-chain', '--private-webhooks', '--data-dir', dataDir]);
 }
 

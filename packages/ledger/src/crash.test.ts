@@ -9,7 +9,7 @@ import { fromUtf8, parseCheckpoint, parseNote } from '@assay/core';
 import { expect, test } from 'vitest';
 import { entry, temporaryLog, verifyServedLog } from './log.fixture.ts';
 
-const KILLS = process.env.ASSAY_LONG ? 1_000 : 50;
+const KILLS = process.env.ASSAY_LONG ? 1_000 : 30;
 const LONGEST_LIFE_MS = 60;
 
 test(`after ${KILLS} kills every acknowledged entry is in its place`, {

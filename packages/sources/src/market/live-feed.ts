@@ -28,6 +28,8 @@ export interface LiveFeedOptions {
   forge?: { name: string; baseUrl: string; code: readonly AssetCode[]; token?: string } | undefined;
   /** Where to ask instead of the public addresses; these may be in a private network. */
   baseUrls?: Partial<Record<MarketVenue | 'coingecko', string>> | undefined;
+  /** First pause between two attempts; each further one is twice as long. */
+  firstBackoffMs?: number | undefined;
 }
 
 const PROBES: Record<MarketVenue, [origin: string, path: string]> = {
@@ -50,10 +52,13 @@ const MAX_ARTICLES = 20_000;
 export async function openLiveFeed(
   options: LiveFeedOptions & { historyDays?: number | undefined; nowMs: () => number },
 ): Promise<MarketFeed | null> {
-  const { baseUrls = {}, feeds = [], chain, forge, historyDays = HISTORY_DAYS } = options;
+  const { baseUrls = {}, feeds = [], chain, forge, historyDays = HISTORY_DAYS, firstBackoffMs } = options;
   // A day is over for us a little later than by the clock: venues need a while to close it.
   const nowMs = () => options.nowMs() - SETTLE_MS;
-  const http = (base: string | undefined): BoundedHttpOptions => ({ allowPrivate: base !== undefined });
+  const http = (base: string | undefined): BoundedHttpOptions => ({
+    allowPrivate: base !== undefined,
+    ...(firstBackoffMs === undefined ? {} : { firstBackoffMs }),
+  });
   const wanted = options.venues ?? (['binance', 'coinbase', 'kraken'] as const);
   const answers = await Promise.all(wanted.map((venue) => isAnswering(venue, baseUrls[venue])));
   if (!answers.some(Boolean)) return null;
@@ -64,7 +69,12 @@ export async function openLiveFeed(
   const clients = new Map(
     venues.map((venue) => [
       venue,
-      new VenueClient(venue, { nowMs, baseUrl: baseUrls[venue], rateLimit: baseUrls[venue] === undefined }),
+      new VenueClient(venue, {
+        nowMs,
+        baseUrl: baseUrls[venue],
+        rateLimit: baseUrls[venue] === undefined,
+        ...(firstBackoffMs === undefined ? {} : { firstBackoffMs }),
+      }),
     ]),
   );
   const coingecko = baseUrls.coingecko ?? 'https://api.coingecko.com';

@@ -231,6 +231,7 @@ test('a venue that is silent at the start has its streams and comes later; witho
       baseUrls: { binance: server.url, kraken: server.url, coingecko: server.url },
       venues: ['binance', 'kraken'],
       assets: 3,
+      firstBackoffMs: 1,
     },
   });
   closing.push(() => feed.close());
