@@ -12,7 +12,17 @@ import { Unknown } from './grade-mark.tsx';
 import { GradeRecords } from './grade-record.tsx';
 import { type AssetAnswer, useAsset } from './market-api.ts';
 import { Answered, MarketRoom } from './market-room.tsx';
-import { day, digits, dollars, numberOf, SIGNALS, share, signed, signedPercent } from './market-words.ts';
+import {
+  day,
+  digits,
+  dollars,
+  numberOf,
+  percent,
+  SIGNALS,
+  share,
+  signed,
+  signedPercent,
+} from './market-words.ts';
 import { ProofLink, Proven } from './proof-link.tsx';
 
 /** Everything that is known about one asset, each figure with the way to its proof. */
@@ -203,7 +213,7 @@ function Signal({ row, symbol }: { row: NonNullable<AssetAnswer['latest']['signa
         ['Return of the rule', signedPercent(backtest.returnPct)],
         ['Return of holding', signedPercent(backtest.holdReturnPct)],
         ['Sharpe', signed(backtest.sharpe, 2)],
-        ['Deepest fall', signedPercent(backtest.maxDrawdownPct)],
+        ['Deepest fall', percent(backtest.maxDrawdownPct)],
         ['Trades', digits(backtest.trades, 0)],
         ['Trades that won', share(backtest.winRate, 0)],
       ]

@@ -3,7 +3,17 @@ import type { ReactNode } from 'react';
 import { Sheet } from '../sheet.tsx';
 import { AssetChip } from './asset-name.tsx';
 import { Unknown } from './grade-mark.tsx';
-import { day, digits, numberOf, shortPrice, signed, signedPercent, spaced, UNKNOWN } from './market-words.ts';
+import {
+  day,
+  digits,
+  numberOf,
+  percent,
+  shortPrice,
+  signed,
+  signedPercent,
+  spaced,
+  UNKNOWN,
+} from './market-words.ts';
 import { ProofLink, Proven } from './proof-link.tsx';
 
 /** Risk and return, and what traders read of the price. */
@@ -14,7 +24,7 @@ export function AssetRisk({ risk, symbol }: { risk: MarketRow<'risk'>; symbol: s
     ['Volatility', percent(risk.volatilityPct), 'Annual'],
     ['Sharpe', signed(risk.sharpe, 2)],
     ['Sortino', signed(risk.sortino, 2)],
-    ['Deepest fall', signedPercent(risk.maxDrawdownPct), 'From a peak to the trough after it'],
+    ['Deepest fall', percent(risk.maxDrawdownPct), 'From a peak to the trough after it'],
     ['VaR 95 %', percent(risk.varPct, 2), 'Loss of a day that one in twenty exceeds'],
     ['CVaR 95 %', percent(risk.cvarPct, 2), 'Mean loss of those days'],
     ['Tail ratio', digits(risk.tailRatio, 2)],

@@ -28,6 +28,12 @@ export function signedPercent(text: string | null | undefined, places = 1): stri
   return shown === UNKNOWN ? shown : `${shown}\u00a0%`;
 }
 
+/** An amount in hundredths that has no sign, such as a fall: `57.7 %`. */
+export function percent(text: string | null | undefined, places = 1): string {
+  const shown = digits(text, places);
+  return shown === UNKNOWN ? shown : `${shown}\u00a0%`;
+}
+
 /** A fraction from 0 to 1 in hundredths. */
 export function share(text: string | null | undefined, places = 1): string {
   const value = numberOf(text);
