@@ -73,11 +73,6 @@ export function AssetRisk({ risk, symbol }: { risk: MarketRow<'risk'>; symbol: s
   );
 }
 
-function percent(text: string | null, places = 1): string {
-  const shown = digits(text, places);
-  return shown === UNKNOWN ? shown : `${shown}\u00a0%`;
-}
-
 /** Prices at which it turned before; the same lines stand in the chart. */
 export function AssetLevels({
   levels,
