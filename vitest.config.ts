@@ -29,7 +29,7 @@ export default defineConfig({
     // Two at a time on two cores: most wait for processes, disks and chains. More would only make them late.
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });
