@@ -101,7 +101,7 @@ export const moneyFlows: Kernel = {
   },
 };
 
-/** First sum in percent of both together; NaN when both are zero. */
+/** First sum in percent of both together; NaN unless that is positive: flows of negative prices can cancel out. */
 export const shareOfBoth: Kernel = {
   cells: 0,
   reach: 0,
@@ -109,7 +109,11 @@ export const shareOfBoth: Kernel = {
     const a = inputs[0]!;
     const b = inputs[1]!;
     const out = outputs[0]!;
-    for (let i = from; i < to; i++) out[i] = (100 * a[i]!) / (a[i]! + b[i]!);
+    for (let i = from; i < to; i++) {
+      const both = a[i]! + b[i]!;
+      const share = (100 * a[i]!) / both;
+      out[i] = both > 0 && share < Number.POSITIVE_INFINITY ? share : Number.NaN;
+    }
   },
 };
 
