@@ -112,7 +112,7 @@ export const shareOfBoth: Kernel = {
     for (let i = from; i < to; i++) {
       const both = a[i]! + b[i]!;
       const share = (100 * a[i]!) / both;
-      out[i] = both > 0 && share < Number.POSITIVE_INFINITY ? share : Number.NaN;
+      out[i] = both > 0 && Number.isFinite(share) ? share : Number.NaN;
     }
   },
 };
