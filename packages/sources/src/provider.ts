@@ -3,9 +3,11 @@ import {
   commitRows,
   type Ed25519Signer,
   makeStatement,
+  type ObservationPredicate,
   type ObservationStatement,
   type OpenedEnvelope,
   type Period,
+  type Row,
   type SourceMode,
   signStatement,
 } from '@assay/core';
@@ -41,34 +43,37 @@ export function createProvider(options: {
   adapter: string;
   mode: SourceMode;
 }): Provider {
-  const { signer, adapter, mode } = options;
   return {
-    did: signer.did,
-    async observe({ stream, rows, period, gaps, observedAt, sequence, previous }) {
-      const { commitment, payload, sha256 } = commitRows(rows, 'candle/v1');
-      const statement = makeStatement(
-        'observation',
-        { name: `${stream.name}/${period.from}`, sha256 },
-        {
-          stream: stream.name,
-          source: {
-            mode,
-            venue: stream.venue,
-            instrument: stream.symbol,
-            interval: stream.interval,
-            adapter,
-          },
-          sequence,
-          previous,
-          observedAt,
-          period,
-          gaps,
-          rows: commitment,
-        },
-      );
-      return { opened: (await signStatement(statement, signer)) as Observation['opened'], payload };
-    },
+    did: options.signer.did,
+    observe: ({ stream: { name, venue, symbol, interval }, ...batch }) =>
+      signObservation(
+        { stream: name, schema: 'candle/v1', source: { venue, instrument: symbol, interval } },
+        batch,
+        options,
+      ),
   };
+}
+
+/** Signs a batch as an observation of a stream. `adapter` names the code that fetched its rows. */
+export async function signObservation(
+  about: {
+    stream: string;
+    schema: 'candle/v1' | 'record/v1';
+    source: Pick<ObservationPredicate['source'], 'venue' | 'instrument' | 'interval'>;
+  },
+  batch: Pick<ObservationPredicate, 'period' | 'gaps' | 'observedAt' | 'sequence' | 'previous'> & {
+    rows: readonly Row[];
+  },
+  { signer, adapter, mode }: { signer: Ed25519Signer; adapter: string; mode: SourceMode },
+): Promise<Observation> {
+  const { rows, ...place } = batch;
+  const { commitment, payload, sha256 } = commitRows(rows, about.schema);
+  const statement = makeStatement(
+    'observation',
+    { name: `${about.stream}/${batch.period.from}`, sha256 },
+    { stream: about.stream, source: { ...about.source, mode, adapter }, ...place, rows: commitment },
+  );
+  return { opened: (await signStatement(statement, signer)) as Observation['opened'], payload };
 }
 
 /**

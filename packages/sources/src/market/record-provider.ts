@@ -1,15 +1,12 @@
 import {
   AssayError,
-  commitRows,
   type Ed25519Signer,
   MAX_PAYLOAD_BYTES,
-  makeStatement,
   type Period,
   rowBytes,
   type SourceMode,
-  signStatement,
 } from '@assay/core';
-import type { Observation } from '../provider.ts';
+import { type Observation, signObservation } from '../provider.ts';
 import { instantOf } from '../streams.ts';
 import { DAY_MS, type MarketRecord } from './market-rows.ts';
 import type { MarketStream } from './open-market-feed.ts';
@@ -47,33 +44,18 @@ export function recordProvider(options: {
   adapter: string;
   mode: SourceMode;
 }): RecordProvider {
-  const { signer, adapter, mode } = options;
   return {
-    did: signer.did,
-    async observe({ stream, rows, period, gaps, observedAt, sequence, previous }) {
-      const { commitment, payload, sha256 } = commitRows(rows, 'record/v1');
-      const statement = makeStatement(
-        'observation',
-        { name: `${stream.name}/${period.from}`, sha256 },
+    did: options.signer.did,
+    observe: ({ stream: { name, venue, kind }, ...batch }) =>
+      signObservation(
         {
-          stream: stream.name,
-          source: {
-            mode,
-            venue: stream.venue,
-            instrument: stream.kind,
-            interval: stream.name.endsWith('.1d') ? '1d' : 'irregular',
-            adapter,
-          },
-          sequence,
-          previous,
-          observedAt,
-          period,
-          gaps,
-          rows: commitment,
+          stream: name,
+          schema: 'record/v1',
+          source: { venue, instrument: kind, interval: name.endsWith('.1d') ? '1d' : 'irregular' },
         },
-      );
-      return { opened: (await signStatement(statement, signer)) as Observation['opened'], payload };
-    },
+        batch,
+        options,
+      ),
   };
 }
 
